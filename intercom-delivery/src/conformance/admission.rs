@@ -56,7 +56,11 @@ where
             run_history(seed, LeftOut::Nothing, outbox, crash, advance).await
         });
         let HistorySummary { violations, .. } = tally;
-        assert!(violations.is_empty(), "the history {seed} breaks a promise: {violations:#?}");
+        assert!(
+            violations.is_empty(),
+            "in the history with the seed {seed}, the engine over this outbox breaks a promise: \
+             {violations:#?}"
+        );
     }
 }
 

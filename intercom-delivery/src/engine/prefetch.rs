@@ -320,8 +320,7 @@ impl Prefetch {
         let drops = mem::take(&mut self.drops).into_iter();
         admitted.drops = drops.filter(|(id, _)| !late.contains(id)).map(|(_, rule)| rule).collect();
         let jobs = mem::take(&mut self.admitting).into_iter();
-        let (removed, jobs): (Vec<_>, Vec<_>) =
-            jobs.partition(|job| late.contains(&job.lease.id));
+        let (removed, jobs): (Vec<_>, Vec<_>) = jobs.partition(|job| late.contains(&job.lease.id));
         admitted.removed = removed.iter().map(|job| job.lease.id).collect();
         self.push(jobs);
         admitted

@@ -109,7 +109,8 @@ impl Settlements {
     /// of that while the outbox fails.
     pub(super) fn is_full(&self) -> bool {
         let times = if self.failures.message().is_some() { 4 } else { 9 };
-        self.in_progress.len() + self.batch.settlements.len() > self.concurrency.saturating_mul(times)
+        self.in_progress.len() + self.batch.settlements.len()
+            > self.concurrency.saturating_mul(times)
     }
 
     /// Returns when the next batch may go, if there is one.
@@ -144,7 +145,11 @@ impl Settlements {
     pub(super) fn take(&mut self, idle: bool, now: Instant) -> Option<Batch> {
         let number = self.batch.settlements.len();
         let is_time = idle || now >= self.next || number >= self.concurrency.saturating_mul(4);
-        if number == 0 || !self.in_progress.is_empty() || self.failures.is_backing_off(now) || !is_time {
+        if number == 0
+            || !self.in_progress.is_empty()
+            || self.failures.is_backing_off(now)
+            || !is_time
+        {
             return None;
         }
         let forget_before = self.batch.forget_before;

@@ -162,19 +162,35 @@ where
             self.redrive().await;
         }
         let counts = self.outbox().counts().await.expect("the outbox works");
-        assert_eq!((counts.accepted, counts.pending), (self.accepted, 0));
-        assert!(counts.is_balanced());
+        assert_eq!(
+            (counts.accepted, counts.pending),
+            (self.accepted, 0),
+            "at the end, the outbox must have accepted each event once, and none may be pending"
+        );
+        assert!(counts.is_balanced(), "each event must count in one place: {counts:?}");
         let Ruled { derived, dropped, .. } = self.ruled;
         if self.left_out == LeftOut::Nothing {
-            assert_eq!((counts.derived, counts.dropped), (derived, dropped));
+            assert_eq!(
+                (counts.derived, counts.dropped),
+                (derived, dropped),
+                "the outbox must count each event that rules derived or dropped, and no other"
+            );
         }
         let violations = self.ruled.violations();
         self.tally.violations.extend(violations);
         let tally = &mut self.tally;
         tally.ruled = derived + dropped;
         tally.moved = self.moved.len() as u64;
-        assert_eq!((counts.delivered, counts.moved), (tally.delivered, tally.moves));
-        assert_eq!(counts.collided >= 1, !self.collided.is_empty());
+        assert_eq!(
+            (counts.delivered, counts.moved),
+            (tally.delivered, tally.moves),
+            "the outbox must count each event that was delivered or moved, and no other"
+        );
+        assert_eq!(
+            counts.collided >= 1,
+            !self.collided.is_empty(),
+            "the outbox must count events that keep a taken second as collided, and no others"
+        );
     }
 
     async fn accept(&mut self) {
@@ -237,7 +253,7 @@ where
             match self.turn(standing, limit).await {
                 Turn::Leased(leased) if leased.events.is_empty() => {}
                 Turn::Leased(leased) => break leased,
-                turn => panic!("nobody else delivers: {turn:?}"),
+                turn => panic!("{}", other_turn(&turn)),
             }
         };
         for lease in &events {
@@ -263,7 +279,7 @@ where
     async fn begin(&mut self) {
         let mut tenure = match self.turn(Standing::Unknown, 1).await {
             Turn::Began(tenure) => tenure,
-            turn => panic!("nobody else delivers: {turn:?}"),
+            turn => panic!("{}", other_turn(&turn)),
         };
         let is_dead = |used: &UsedSlot| used.keep_until == UsedSlot::WHILE_DEAD;
         match self.left_out {
@@ -283,7 +299,8 @@ where
 
     async fn turn(&self, standing: Standing, limit: usize) -> Turn {
         let turn = timeout(LEASE_TIMEOUT, self.outbox().lease(standing, limit)).await;
-        turn.expect("there is something to lease").expect("the outbox works")
+        let turn = turn.expect("an event is due or the turn is free, and `lease` must return that");
+        turn.expect("the outbox works")
     }
 
     /// Admits events and stores it. What is dropped is taken out of them. Returns whether the engine lives still.
@@ -310,7 +327,7 @@ where
             return false;
         }
         let late = self.outbox().admit(epoch, &admissions).await.expect("the outbox works");
-        assert_eq!(late, []);
+        assert_eq!(late, [], "the engine admitted events that it has leased, so none may be late");
         for admission in &admissions {
             self.ruled.derived += admission.derived.len() as u64;
             match admission.ruling {
@@ -356,7 +373,11 @@ where
         let body = lease.event.body();
         let first = self.sent.entry(lease.id).or_insert_with(|| body.clone());
         if first != body {
-            let violation = format!("the event {} changed from {first:?} to {body:?}", lease.id);
+            let violation = format!(
+                "the engine sent the event {} as {first:?} before, and sends it as {body:?} now; all \
+                 attempts of an event must send the same bytes",
+                lease.id
+            );
             self.tally.violations.push(violation);
         }
         self.ruled.send(&lease);
@@ -418,7 +439,12 @@ where
         }
         let settlement = [lease.settle(verdict)];
         let late = self.outbox().settle(epoch, &settlement, forget_before).await;
-        assert_eq!(late.expect("the outbox works"), []);
+        let late = late.expect("the outbox works");
+        assert_eq!(
+            late,
+            [],
+            "the engine settled an event that it has leased, so it may not be late"
+        );
     }
 
     /// An event comes to Intercom, which ignores it if it has another one in its slot.
@@ -426,7 +452,10 @@ where
         self.perhaps.insert(id);
         let first = *self.taken.entry(Slot::of(event)).or_insert(id);
         if first != id && !self.collided.contains(&id) && !self.collided.contains(&first) {
-            self.tally.violations.push(format!("the event {id} meets the event {first}"));
+            self.tally.violations.push(format!(
+                "Intercom ignores the event {id}, because it has the event {first} of the same contact, \
+                 name and second; the engine must move one of two such events"
+            ));
         }
     }
 
@@ -442,7 +471,11 @@ where
         let dead: Vec<_> = self.dead.drain().collect();
         self.arrived.clear();
         let redriven = self.outbox().redrive(&Selection::All).await.expect("the outbox works");
-        assert_eq!(redriven, dead.len() as u64);
+        assert_eq!(
+            redriven,
+            dead.len() as u64,
+            "a redrive of all must return the number of letters"
+        );
         self.due.extend(dead.into_iter().map(|id| (id, Some(self.now))));
     }
 
@@ -487,4 +520,8 @@ where
     fn outbox(&self) -> &O {
         self.outbox.as_ref().expect("it is open, but for within a crash")
     }
+}
+
+fn other_turn(turn: &Turn) -> String {
+    format!("only one engine runs, so `lease` must give it the turn and due events, not {turn:?}")
 }

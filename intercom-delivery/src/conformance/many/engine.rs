@@ -6,7 +6,7 @@ use intercom_core::Timestamp;
 use tokio::time::Instant;
 
 use crate::engine::admission::SlotAllocator;
-use crate::outbox::{Epoch, Lease, Tenure, Tombstones};
+use crate::outbox::{Epoch, EventId, Lease, Tenure, Tombstones};
 use crate::policy::Collisions;
 
 pub(super) struct ProcessEngine {
@@ -53,6 +53,19 @@ impl ProcessEngine {
             in_flight: Vec::new(),
             valid: Valid::NotYet,
         }
+    }
+
+    /// Returns whether it has this event, by an older lease.
+    pub(super) fn has(&self, id: EventId) -> bool {
+        self.ready.iter().chain(&self.in_flight).any(|lease| lease.id == id)
+    }
+
+    /// Takes admitted events. As an engine does, it keeps one lease of each: the newer one, unless a
+    /// request by the older one is in flight.
+    pub(super) fn take(&mut self, mut events: Vec<Lease>) {
+        events.retain(|newer| !self.in_flight.iter().any(|older| older.id == newer.id));
+        self.ready.retain(|older| !events.iter().any(|newer| newer.id == older.id));
+        self.ready.extend(events);
     }
 
     pub(super) fn epoch(&self) -> Epoch {

@@ -29,6 +29,9 @@ struct Known {
     id: Option<EventId>,
     /// When it was accepted or redriven, by the time of day.
     accepted_at: i64,
+    /// Whether it was accepted more than the window after its second. The engine may have forgotten by
+    /// then which event had its slot.
+    is_late: bool,
     /// Which promise is broken if it is never delivered.
     lost: Promise,
     /// Whether an operator buried it while it was leased, and may have redriven it since. The outbox
@@ -89,10 +92,28 @@ impl Events {
         };
         for event in events {
             let (id, accepted_at, is_at_hand, is_final) = (None, now, false, false);
-            let known = Known { event, group, state, id, accepted_at, lost, is_at_hand, is_final };
-            self.known.push(known);
+            let is_late = now - event.created_at().unix_seconds() > WINDOW_SECONDS;
+            self.known.push(Known {
+                event,
+                group,
+                state,
+                id,
+                accepted_at,
+                is_late,
+                lost,
+                is_at_hand,
+                is_final,
+            });
         }
         group
+    }
+
+    /// Notes that the store accepts the events of this transaction only now, at its commit.
+    pub(super) fn accept_at_commit(&mut self, group: usize, now: i64) {
+        for known in self.known.iter_mut().filter(|known| known.group == group) {
+            known.accepted_at = now;
+            known.is_late = now - known.event.created_at().unix_seconds() > WINDOW_SECONDS;
+        }
     }
 
     /// Notes how the transaction of this group ended.
@@ -112,31 +133,47 @@ impl Events {
 
     /// Notes that an event was leased under an epoch that began after all earlier leases ended, or
     /// under the same. Gives the lease the age by the history's own time of day.
-    pub(super) fn lease(&mut self, lease: &mut Lease, now: i64) -> Verified {
+    pub(super) fn lease(&mut self, lease: &mut Lease, of: usize, now: i64) -> Verified {
         let id = lease.id;
         let known = self.identify(id, &lease.event)?;
         match known.state {
             EventPhase::InDoubt | EventPhase::Pending { .. } => {}
             EventPhase::Open => {
-                let what = format!("the event {id} is leased before its transaction committed");
+                let what = format!(
+                    "process {of} leased the event {id} before the commit of its transaction; no event \
+                     may be leased before its commit"
+                );
                 return Err(violation(Promise::Acceptance, what));
             }
             EventPhase::RolledBack => {
-                let what = format!("the event {id} is leased, and its transaction was rolled back");
+                let what = format!(
+                    "process {of} leased the event {id} after the rollback of its transaction; such an \
+                     event must not exist"
+                );
                 return Err(violation(Promise::Acceptance, what));
             }
             EventPhase::Leased => {
-                let what = format!("the event {id} is leased a second time in one epoch");
+                let what = format!(
+                    "process {of} leased the event {id} while the event was leased; in one epoch, an event \
+                     is leased again only after its settlement"
+                );
                 return Err(violation(Promise::OneDeliverer, what));
             }
             EventPhase::Dead(DeadLetterReason::Buried)
             | EventPhase::Purged
             | EventPhase::Erased => {
-                let what = format!("the event {id} is leased after an operator removed it");
+                let what = format!(
+                    "process {of} leased the event {id} after an operator buried, purged or erased it; \
+                     only a redrive makes it pending again"
+                );
                 return Err(violation(Promise::Operators, what));
             }
             EventPhase::Dead(_) | EventPhase::Delivered | EventPhase::Withheld => {
-                let what = format!("the event {id} is leased after it was settled");
+                let what = format!(
+                    "process {of} leased the event {id} after its end as {:?}; an event that has ended \
+                     must not be leased",
+                    known.state
+                );
                 return Err(violation(Promise::Delivery, what));
             }
         }
@@ -153,13 +190,26 @@ impl Events {
         let number = number.and_then(|number| usize::try_from(number).ok());
         let number = number.filter(|number| *number < self.known.len());
         let Some(number) = number else {
-            return Err(violation(Promise::Acceptance, "there is an event that nobody offered"));
+            let what = format!(
+                "the outbox has the event {id}, which no process accepted; each of its events must be one \
+                 that a process accepted"
+            );
+            return Err(violation(Promise::Acceptance, what));
         };
         let other = *self.numbers.entry(id).or_insert(number);
-        require!(other == number, Acceptance, "the id {id} is that of two events");
+        require!(
+            other == number,
+            Acceptance,
+            "the outbox gave the id {id} to two events, the {other}th and the {number}th of the history; \
+             each event must have an id of its own"
+        );
         let known = &mut self.known[number];
         let before = *known.id.get_or_insert(id);
-        require!(before == id, Acceptance, "an event has the id {id}, and had the id {before}");
+        require!(
+            before == id,
+            Acceptance,
+            "the outbox gave the event {before} the id {id}; an event must keep its id"
+        );
         Ok(known)
     }
 
@@ -190,6 +240,11 @@ impl Events {
         if let Some(known) = self.of(id) {
             known.is_final = true;
         }
+    }
+
+    /// Returns whether the event was accepted so late that another event may have its slot.
+    pub(super) fn is_late(&self, id: EventId) -> bool {
+        self.numbers.get(&id).is_some_and(|number| self.known[*number].is_late)
     }
 
     pub(super) fn is_leased(&self, id: EventId) -> bool {
@@ -301,11 +356,21 @@ impl Events {
             let (id, reason) = (letter.id, letter.reason);
             let state = self.identify(id, &letter.event)?.state;
             let is_so = state == EventPhase::Dead(reason);
-            require!(is_so, Operators, "the event {id} is listed as {reason}, and is {state:?}");
+            require!(
+                is_so,
+                Operators,
+                "the outbox lists the event {id} as a dead letter ({reason}), but it is {state:?}; each \
+                 event must be in one state, and all processes must see the same"
+            );
         }
         let dead = self.known.iter().filter(|known| known.is_dead(&Selection::All)).count();
         let listed = letters.len();
-        require!(dead == listed, Operators, "{listed} dead letters are listed instead of {dead}");
+        require!(
+            dead == listed,
+            Operators,
+            "the outbox lists {listed} dead letters instead of {dead}; it must list each event that was \
+             buried and neither redriven, purged nor erased"
+        );
         Ok(())
     }
 
@@ -363,13 +428,16 @@ impl Events {
             require!(
                 (expected..=expected + in_doubt).contains(&told),
                 Counts,
-                "`{name}` is {told} instead of {expected}, and {in_doubt} events are in doubt"
+                "the outbox counts {told} events as `{name}` instead of {expected}; each event must \
+                 count once, where it is ({in_doubt} more may count, because their process was killed \
+                 while it accepted them)"
             );
         }
         require!(
             (counts.collided > 0) == (collided > 0),
             Counts,
-            "`collided` is {}, and {collided} events collided",
+            "the outbox counts {} events as `collided`, and admission stored {collided}; each of these \
+             must count",
             counts.collided
         );
         Ok(())
@@ -393,7 +461,12 @@ impl Events {
             *all += 1;
         }
         for (there, all) in groups.into_values() {
-            require!(there == 0 || there == all, Acceptance, "{there} of {all} events are there");
+            require!(
+                there == 0 || there == all,
+                Acceptance,
+                "the outbox has {there} of {all} events that one call or transaction accepted; it must \
+                 have all of them or none"
+            );
         }
         Ok(())
     }

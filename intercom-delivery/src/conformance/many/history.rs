@@ -16,11 +16,14 @@ use tokio::time::{Instant, timeout};
 use super::engine::{ProcessEngine, Valid};
 use super::events::{Events, Offered, violation};
 use super::intercom::Intercom;
-use super::{Fleet, FleetProfile, FleetReport, Process, Promise, Transaction, Verified, require};
+use super::{
+    Fleet, FleetProfile, FleetReport, Process, Promise, Transaction, Verified, Violation, require,
+};
 use crate::conformance::LEASE_TIMEOUT;
+use crate::engine::admission::{SlotAllocator, WINDOW_SECONDS};
 use crate::outbox::{
-    Admission, Counts, DeadLetterReason, Epoch, EventId, Leased, Outbox as _, OutboxError, Ruling,
-    Selection, Slot, Stage, Standing, Turn, Verdict,
+    AcceptError, Admission, Counts, DeadLetterReason, Epoch, EventId, Leased, Outbox as _,
+    OutboxError, Ruling, Selection, Slot, Stage, Standing, Turn, Verdict,
 };
 
 /// The time of day when a history begins.
@@ -155,17 +158,32 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         while self.members.iter().any(|member| member.paused) {
             self.resume(report).await?;
         }
-        for open in std::mem::take(&mut self.transactions) {
-            open.transaction.commit().await;
-            self.events.end_transaction(open.group, true);
-        }
         self.forgive_all().await?;
+        if self.random.bool() {
+            // What is open commits long after all others were delivered.
+            self.deliver_what_is_there(report).await?;
+            self.now += WINDOW_SECONDS;
+            self.accept().await?;
+            self.deliver_what_is_there(report).await?;
+        }
+        for open in std::mem::take(&mut self.transactions) {
+            self.note(format!("process {} commits a transaction", open.of));
+            self.commit(open.transaction, open.group).await;
+        }
+        self.deliver_what_is_there(report).await
+    }
+
+    async fn deliver_what_is_there(&mut self, report: &mut FleetReport) -> Verified {
         for _ in 0..ROUNDS {
             self.redrive(&Selection::All).await?;
             self.pass().await;
             self.lease_or_take_over(report).await?;
             while let Some(engine) = self.engine().filter(|engine| !engine.ready.is_empty()) {
                 if engine.valid.is_over(Instant::now()) {
+                    // With nothing due, only a lease without events extends the turn.
+                    if let Some(Holder { member, certain: true }) = self.holder {
+                        self.lease_once(member, 1).await?;
+                    }
                     break;
                 }
                 self.begin_attempt(report)?;
@@ -178,19 +196,27 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
                 self.compare_counts().await?;
                 let accepted = self.events.accepted();
                 let told = counts.accepted;
-                require!(told == accepted, Counts, "{told} were accepted instead of {accepted}");
+                require!(
+                    told == accepted,
+                    Counts,
+                    "after the delivery of all events, the outbox counts {told} accepted events instead of {accepted}; each \
+                     accepted event must count once"
+                );
                 return self.events.compare_groups();
             }
         }
-        Err(violation(self.events.lost(), "not all that was accepted is delivered in the end"))
+        let what = "after many rounds, the outbox still has events that a process can neither lease nor \
+                    redrive; each accepted event must be delivered";
+        Err(violation(self.events.lost(), what))
     }
 
     async fn accept(&mut self) -> Verified {
         let index = self.running();
         let events = self.offer(0);
-        self.note(format!("{} accepts {}", self.members[index].name, events.len()));
+        let name = self.members[index].name;
+        self.note(format!("process {name} accepts {}", of_events(&events)));
         let accepted = self.members[index].process.outbox().accept(&events).await;
-        accepted.map_err(|error| violation(Promise::Acceptance, format!("{error:?}")))?;
+        accepted.map_err(not_accepted)?;
         self.events.offer(events, Offered::Accepted, self.now);
         Ok(())
     }
@@ -209,11 +235,11 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
             None => None,
         };
         self.note(format!(
-            "{} and {} accept {} and {}, {} counts, and {:?} is settled",
+            "processes {} and {} accept {} and {}, process {} counts, and {:?} is settled, at once",
             self.members[one].name,
             self.members[other].name,
-            first.len(),
-            second.len(),
+            of_events(&first),
+            of_events(&second),
             self.members[counting].name,
             settlements.as_ref().map(|(_, settlement, _)| settlement.id),
         ));
@@ -235,7 +261,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         let accepts = join_all([outbox(one).accept(&first), outbox(other).accept(&second)]);
         let (counts, (accepted, settled)) = join(count, join(accepts, settle)).await;
         for accepted in accepted {
-            accepted.map_err(|error| violation(Promise::Acceptance, format!("{error:?}")))?;
+            accepted.map_err(not_accepted)?;
         }
         let late = settled.map_err(failed(Promise::Delivery))?;
         if let Some((_, settlement, lease)) = settlements {
@@ -247,8 +273,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
             }
         }
         for counts in counts {
-            let counts = counts.map_err(failed(Promise::Counts))?;
-            require!(counts.is_balanced(), Counts, "the counts are not balanced: {counts:?}");
+            balanced(counts)?;
         }
         self.events.offer(first, Offered::Accepted, self.now);
         self.events.offer(second, Offered::Accepted, self.now);
@@ -261,8 +286,8 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         }
         let index = self.running();
         let events = self.offer(0);
-        let (number, of) = (events.len(), self.members[index].name);
-        self.note(format!("{of} begins a transaction with {number}"));
+        let of = self.members[index].name;
+        self.note(format!("process {of} begins a transaction with {}", of_events(&events)));
         let transaction = self.members[index].process.begin(events.clone()).await;
         let group = self.events.offer(events, Offered::Open, self.now);
         self.transactions.push(OpenTransaction { transaction, group, of });
@@ -276,12 +301,23 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         }
         let OpenTransaction { transaction, group, of } = self.transactions.remove(number);
         let commits = self.random.u8(..4) > 0;
-        self.note(format!("{of} ends a transaction, and commits: {commits}"));
+        let ends = if commits { "commits" } else { "rolls back" };
+        self.note(format!("process {of} {ends} a transaction"));
         match commits {
-            true => transaction.commit().await,
-            false => transaction.roll_back().await,
+            true => self.commit(transaction, group).await,
+            false => {
+                transaction.roll_back().await;
+                self.events.end_transaction(group, false);
+            }
         }
-        self.events.end_transaction(group, commits);
+    }
+
+    async fn commit(&mut self, transaction: <F::Process as Process>::Transaction, group: usize) {
+        transaction.commit().await;
+        if self.profile.accepts_at_commit {
+            self.events.accept_at_commit(group, self.now);
+        }
+        self.events.end_transaction(group, true);
     }
 
     /// The process that surely delivers leases and admits what is due.
@@ -292,23 +328,36 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         }
         let limit = self.random.usize(1..6);
         for _ in 0..EXTENSIONS {
-            let member = &self.members[member];
-            let Some(engine) = &member.engine else { return Ok(()) };
-            let epoch = engine.epoch();
-            let lease = member.process.outbox().lease(Standing::Delivering(epoch), limit);
-            let Ok(turn) = timeout(LEASE_TIMEOUT, lease).await else {
-                return Err(violation(self.events.lost(), "an event is due, and none is leased"));
-            };
-            let turn = turn.map_err(failed(Promise::Delivery))?;
-            let Turn::Leased(leased) = turn else {
-                let what = format!("{} delivers under {epoch}, and is told {turn:?}", member.name);
-                return Err(violation(Promise::OneDeliverer, what));
-            };
-            if self.take(leased).await? > 0 {
+            if self.lease_once(member, limit).await? > 0 {
                 return Ok(());
             }
         }
-        Err(violation(self.events.lost(), "an event is due, and leases give none"))
+        Err(violation(self.events.lost(), no_event()))
+    }
+
+    /// Calls `lease` once. Returns how many events it got.
+    async fn lease_once(&mut self, member: usize, limit: usize) -> Verified<usize> {
+        let Member { name, process, engine: Some(engine), .. } = &self.members[member] else {
+            return Ok(0);
+        };
+        let epoch = engine.epoch();
+        let lease = process.outbox().lease(Standing::Delivering(epoch), limit);
+        let Ok(turn) = timeout(LEASE_TIMEOUT, lease).await else {
+            let what = format!(
+                "process {name} delivers, and waited {LEASE_TIMEOUT:?} for `lease`; it must return each \
+                 due event, and extend the turn before the end of `valid_for`"
+            );
+            return Err(violation(self.events.lost(), what));
+        };
+        let turn = turn.map_err(failed(Promise::Delivery))?;
+        let Turn::Leased(leased) = turn else {
+            let what = format!(
+                "process {name} delivers in epoch {epoch}, and `lease` returned {turn:?}; a process that \
+                 runs must keep its turn"
+            );
+            return Err(violation(Promise::OneDeliverer, what));
+        };
+        self.take(leased).await
     }
 
     /// Takes what was leased for the process whose turn it is, and admits it. Returns how many events.
@@ -316,20 +365,23 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         let Leased { mut events, earliest_new, valid_for, tombstones, .. } = leased;
         let ids: Vec<_> = events.iter().map(|lease| lease.id.get()).collect();
         let wall = self.timestamp();
-        for lease in &mut events {
-            self.events.lease(lease, self.now)?;
-            if lease.stage == Stage::Redriven {
-                self.intercom.readmit(lease.id);
-            }
-        }
         let Some(Holder { member, .. }) = self.holder else { return Ok(0) };
         let Member { name, process, engine: Some(engine), .. } = &mut self.members[member] else {
             return Ok(0);
         };
+        for lease in &mut events {
+            self.events.lease(lease, *name, self.now)?;
+            if lease.stage == Stage::Redriven && !engine.has(lease.id) {
+                self.intercom.readmit(lease.id);
+            }
+            if self.events.is_late(lease.id) {
+                self.intercom.remove(lease.id);
+            }
+        }
         if let Some(tombstones) = tombstones {
             engine.tombstones = tombstones;
         }
-        self.steps.push(format!("{name} leases {ids:?}, valid for {valid_for:?}"));
+        self.steps.push(format!("process {name} leases {ids:?}, valid for {valid_for:?}"));
         engine.valid = valid_for.map_or(Valid::Always, |time| Valid::Until(Instant::now() + time));
         let number = events.len();
         let mut admissions = Vec::new();
@@ -341,12 +393,25 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         for lease in &mut events {
             let is_erased = self.erased.contains(lease.event.contact());
             let id = lease.id;
-            require!(!is_erased, Operators, "the tombstones of the contact of {id} are missing");
-            admissions.extend(engine.admission.admit(lease, wall).1);
+            require!(
+                !is_erased,
+                Operators,
+                "process {name} leased the event {id} of an erased contact without its tombstones; they \
+                 must come before, or with, the contact's later events"
+            );
+            admissions.extend(match engine.has(id) {
+                true => SlotAllocator::admit_again(lease).1,
+                false => engine.admission.admit(lease, wall).1,
+            });
         }
         let late = process.outbox().admit(engine.epoch(), &admissions).await;
         let late = late.map_err(failed(Promise::Delivery))?;
-        require!(late.is_empty(), Fencing, "{late:?} are said to be late, and are leased");
+        require!(
+            late.is_empty(),
+            Fencing,
+            "process {name} delivers, and `admit` returned {late:?}, which it has leased; only events \
+             without a lease in the present epoch are late"
+        );
         for admission in &admissions {
             match admission.ruling {
                 Ruling::Withhold => self.events.withhold(admission.id),
@@ -356,7 +421,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
             }
             self.events.finish(admission.id);
         }
-        engine.ready.extend(events);
+        engine.take(events);
         engine.forget_before = engine.admission.forget(wall, earliest_new);
         Ok(number)
     }
@@ -373,7 +438,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         let (id, event) = (lease.id, lease.event.clone());
         engine.in_flight.push(lease);
         report.sent_after_removal += u64::from(!self.events.is_leased(id));
-        self.steps.push(format!("{id} is sent"));
+        self.steps.push(format!("the event {id} is sent"));
         self.intercom.begin(id, &event)
     }
 
@@ -411,7 +476,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         if arrives {
             self.intercom.arrive(id, event)?;
         }
-        self.steps.push(format!("{id} is settled: {}", in_a_word(&verdict)));
+        self.steps.push(format!("the event {id} is settled: {}", in_a_word(&verdict)));
         let settlement = [lease.settle(verdict)];
         let settled = process.outbox().settle(engine.epoch(), &settlement, engine.forget_before);
         let late = settled.await.map_err(failed(Promise::Delivery))?;
@@ -430,12 +495,24 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
     fn settled(&mut self, id: EventId, late: &[EventId]) -> Verified<bool> {
         let (is_leased, may_settle) = self.events.may_settle(id);
         if late.is_empty() {
-            let what = "is settled after an operator removed it";
-            require!(may_settle, Operators, "the event {id} {what}");
+            require!(
+                may_settle,
+                Operators,
+                "the outbox settled the event {id} after an operator buried, purged or erased it; such a \
+                 settlement must be late, and change nothing"
+            );
             return Ok(true);
         }
-        require!(!is_leased && late == [id], Fencing, "{late:?} are said to be late");
+        require!(
+            !is_leased && late == [id],
+            Fencing,
+            "the process that delivers settled its event {id}, and `settle` returned {late:?} as late; \
+             only events without a lease in the present epoch are late"
+        );
         self.events.end_lease(id);
+        if let Some(engine) = self.certain_engine() {
+            engine.admission.lose(id);
+        }
         Ok(false)
     }
 
@@ -445,7 +522,9 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
     }
 
     async fn pass(&mut self) {
-        self.now += self.random.i64(1..12);
+        // A transaction that is open during a long while commits when the window is over.
+        let is_long = self.random.u8(..20) == 0;
+        self.now += self.random.i64(1..12) + if is_long { WINDOW_SECONDS } else { 0 };
         let by = self.profile.tick * self.random.u32(1..5);
         self.fleet.advance(by).await;
         self.spent += by;
@@ -467,19 +546,19 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
             return Ok(());
         };
         let Member { name, process, standing, .. } = &mut self.members[index];
-        self.steps.push(format!("{name} asks whose turn it is, and it is that of {epoch}"));
+        self.steps.push(format!("process {name} calls `lease` while the epoch {epoch} lasts"));
         if *standing != Standing::Standby(epoch) {
             let lease = process.outbox().lease(*standing, 1);
             match timeout(LEASE_TIMEOUT, lease).await {
                 Ok(Ok(Turn::Standby(standby))) if standby.epoch == epoch => {
                     *standing = Standing::Standby(epoch);
                 }
-                Ok(turn) => {
-                    let what = format!("{name} is told {turn:?}, and the epoch {epoch} delivers");
-                    return Err(violation(Promise::OneDeliverer, what));
-                }
+                Ok(turn) => return Err(not_on_standby(*name, epoch, &turn)),
                 Err(_) => {
-                    let what = format!("{name} is not told that the epoch {epoch} delivers");
+                    let what = format!(
+                        "process {name} called `lease` in epoch {epoch} of another process, and got no \
+                         answer; the outbox must return that turn once"
+                    );
                     return Err(violation(Promise::OneDeliverer, what));
                 }
             }
@@ -487,8 +566,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         let mut lease = pin!(process.outbox().lease(*standing, 1));
         for _ in 0..3 {
             if let Poll::Ready(turn) = poll!(&mut lease) {
-                let what = format!("{name} is told {turn:?}, and the epoch {epoch} delivers");
-                return Err(violation(Promise::OneDeliverer, what));
+                return Err(not_on_standby(*name, epoch, &turn));
             }
             yield_now().await;
         }
@@ -499,7 +577,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
     async fn take_over(&mut self, index: usize, report: &mut FleetReport) -> Verified {
         let (limit, promise) = self.vacant;
         let name = self.members[index].name;
-        self.note(format!("{name} must take over within {limit:?}"));
+        self.note(format!("process {name} must take over within {limit:?}"));
         let begun = Instant::now();
         loop {
             let Member { process, standing, .. } = &mut self.members[index];
@@ -507,7 +585,10 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
             let turn = match timeout(left, process.outbox().lease(*standing, 1)).await {
                 Ok(turn) => turn.map_err(failed(promise))?,
                 Err(_) => {
-                    let what = format!("{name} does not take over within {limit:?}");
+                    let what = format!(
+                        "process {name} did not begin a turn within {limit:?}, and no other process \
+                         delivers; a standby must take over in that time"
+                    );
                     return Err(violation(promise, what));
                 }
             };
@@ -521,12 +602,18 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
                     require!(
                         Some(epoch) == self.last && *standing != Standing::Standby(epoch),
                         OneDeliverer,
-                        "{name} is told that the epoch {epoch} delivers, and was told {standing:?}"
+                        "process {name} knew {standing:?}, and `lease` returned a standby in epoch \
+                         {epoch}, while the last epoch was {:?}; the outbox must return each turn of \
+                         another process once",
+                        self.last
                     );
                     *standing = Standing::Standby(epoch);
                 }
                 Turn::Leased(_) => {
-                    let what = format!("{name} leases events, and was told {standing:?}");
+                    let what = format!(
+                        "process {name} leased events, and its last call returned {standing:?}; a process \
+                         must begin a turn before its first lease"
+                    );
                     return Err(violation(Promise::OneDeliverer, what));
                 }
             }
@@ -539,7 +626,8 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         require!(
             last.is_none_or(|last| last < epoch),
             OneDeliverer,
-            "the epoch {epoch} begins after the epoch {last:?}"
+            "process {} began epoch {epoch} after epoch {last:?}; epochs must only grow",
+            self.members[index].name
         );
         let now = Instant::now();
         for member in self.members.iter().filter(|member| member.paused) {
@@ -547,14 +635,15 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
             require!(
                 valid == Valid::NotYet || valid.is_over(now),
                 Validity,
-                "{} takes over while {} may still begin requests",
+                "process {} began its turn while the stopped process {} could still begin requests; a \
+                 takeover must come after the end of `valid_for`",
                 self.members[index].name,
                 member.name
             );
         }
         self.events.take_back();
         let member = &mut self.members[index];
-        self.steps.push(format!("{} begins the epoch {epoch}", member.name));
+        self.steps.push(format!("process {} begins the epoch {epoch}", member.name));
         member.standing = Standing::Delivering(epoch);
         let old = member.engine.replace(engine);
         self.holder = Some(Holder { member: index, certain: true });
@@ -568,7 +657,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         let Some(Holder { member, certain: true }) = self.holder else { return Ok(()) };
         let Member { name, process, engine, standing, .. } = &mut self.members[member];
         let Some(engine) = engine.take() else { return Ok(()) };
-        self.steps.push(format!("{name} releases the epoch {}", engine.epoch()));
+        self.steps.push(format!("process {name} releases the epoch {}", engine.epoch()));
         let released = process.outbox().release(engine.epoch()).await;
         released.map_err(failed(Promise::Takeover))?;
         *standing = Standing::Unknown;
@@ -593,7 +682,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
 
     async fn kill(&mut self) {
         let index = self.running();
-        self.note(format!("{} is killed", self.members[index].name));
+        self.note(format!("process {} is killed", self.members[index].name));
         self.end(index).await;
     }
 
@@ -602,16 +691,14 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         let index = self.running();
         let events = self.offer(0);
         let name = self.members[index].name;
-        self.note(format!("{name} is killed while it accepts {}", events.len()));
+        self.note(format!("process {name} is killed while it accepts {}", of_events(&events)));
         let mut offered = Offered::InDoubt;
         {
             let mut accept = pin!(self.members[index].process.outbox().accept(&events));
             for _ in 0..self.random.usize(1..5) {
                 match poll!(&mut accept) {
                     Poll::Ready(accepted) => {
-                        accepted.map_err(|error| {
-                            violation(Promise::Acceptance, format!("{error:?}"))
-                        })?;
+                        accepted.map_err(not_accepted)?;
                         offered = Offered::Accepted;
                         break;
                     }
@@ -655,11 +742,15 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
             return;
         }
         let index = self.running();
-        self.note(format!("{} is stopped", self.members[index].name));
+        self.note(format!("process {} is stopped", self.members[index].name));
         self.members[index].process.pause().await;
         self.members[index].paused = true;
         if let Some(holder) = self.holder.as_mut().filter(|holder| holder.member == index) {
             holder.certain = false;
+            // Its requests are under way. If Intercom refuses such an event when the next process sends
+            // it, it does not take the earlier request afterwards.
+            let in_flight = self.members[index].engine.iter().flat_map(|engine| &engine.in_flight);
+            in_flight.for_each(|lease| self.intercom.note_attempt(lease.id));
             self.vacant = (self.profile.takeover, Promise::StoppedProcess);
         }
     }
@@ -671,7 +762,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         };
         self.members[index].process.resume().await;
         self.members[index].paused = false;
-        self.note(format!("{} goes on", self.members[index].name));
+        self.note(format!("process {} goes on", self.members[index].name));
         let is_holder = self.holder.is_some_and(|holder| holder.member == index);
         match self.members[index].engine.take() {
             None => Ok(()),
@@ -688,7 +779,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
     async fn prove(&mut self, index: usize, report: &mut FleetReport) -> Verified {
         let events = self.offer(0);
         let accepted = self.members[index].process.outbox().accept(&events).await;
-        accepted.map_err(|error| violation(Promise::Acceptance, format!("{error:?}")))?;
+        accepted.map_err(not_accepted)?;
         self.events.offer(events, Offered::Accepted, self.now);
         let begun = Instant::now();
         for _ in 0..EXTENSIONS {
@@ -696,7 +787,11 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
             let left = self.profile.takeover.saturating_sub(begun.elapsed());
             let lease = process.outbox().lease(*standing, 3);
             let Ok(turn) = timeout(left, lease).await else {
-                let what = format!("{name} goes on, and nobody delivers");
+                let what = format!(
+                    "process {name} went on, and no process delivered within {:?}; it must keep its turn \
+                     or begin another",
+                    self.profile.takeover
+                );
                 return Err(violation(Promise::StoppedProcess, what));
             };
             match turn.map_err(failed(Promise::StoppedProcess))? {
@@ -713,7 +808,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
                 Turn::Standby(standby) => *standing = Standing::Standby(standby.epoch),
             }
         }
-        Err(violation(self.events.lost(), "an event is due, and leases give none"))
+        Err(violation(self.events.lost(), no_event()))
     }
 
     /// What a deposed process does changes nothing.
@@ -739,18 +834,20 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         let late = outbox.admit(epoch, &admissions).await.map_err(failed(Promise::Fencing))?;
         let same =
             |late: &[EventId]| late.len() == ids.len() && ids.iter().all(|id| late.contains(id));
-        require!(same(&late), Fencing, "{name} is deposed, and of {ids:?} only {late:?} are late");
+        require!(same(&late), Fencing, "{}", not_late("admitted", *name, &ids, &late));
         let forget = Timestamp::from_unix_seconds(i64::MAX);
         let late = outbox.settle(epoch, &settlements, forget).await;
         let late = late.map_err(failed(Promise::Fencing))?;
-        require!(same(&late), Fencing, "{name} is deposed, and of {ids:?} only {late:?} are late");
+        require!(same(&late), Fencing, "{}", not_late("settled", *name, &ids, &late));
         report.late_settlements += ids.len() as u64;
         outbox.release(epoch).await.map_err(failed(Promise::Fencing))?;
         let after = self.counts_of(index).await?;
         require!(
             without_own(after) == without_own(before),
             Fencing,
-            "a deposed process changed {before:?} to {after:?}"
+            "the deposed process {} changed the counts from {before:?} to {after:?}; its calls must \
+             change nothing",
+            self.members[index].name
         );
         self.lose(engine);
 
@@ -766,7 +863,11 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
                 self.members[index].standing = Standing::Standby(standby.epoch);
             }
             told => {
-                let what = format!("a deposed process is told {told:?}, and {present:?} delivers");
+                let what = format!(
+                    "the deposed process {} called `lease` in epoch {present:?} of another process, and \
+                     got {told:?}; the outbox must return that turn",
+                    self.members[index].name
+                );
                 let promise = match told {
                     Ok(Ok(Turn::Began(_))) => Promise::OneDeliverer,
                     _ => Promise::StoppedProcess,
@@ -800,16 +901,20 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
             self.events.compare(&counts, self.intercom.collisions())?;
             let counts = without_own(counts);
             let first = *first.get_or_insert(counts);
-            require!(first == counts, Counts, "one process counts {first:?}, another {counts:?}");
+            let name = self.members[index].name;
+            require!(
+                first == counts,
+                Counts,
+                "process {name} counts {counts:?}, and another process {first:?}, while nothing happens; \
+                 all processes must count the same"
+            );
         }
         Ok(())
     }
 
     async fn counts_of(&self, index: usize) -> Verified<Counts> {
         let counts = self.members[index].process.outbox().counts().await;
-        let counts = counts.map_err(failed(Promise::Counts))?;
-        require!(counts.is_balanced(), Counts, "the counts are not balanced: {counts:?}");
-        Ok(counts)
+        balanced(counts)
     }
 
     /// Makes up to three events of a few contacts, which are offered next but for so many.
@@ -871,6 +976,55 @@ fn in_a_word(verdict: &Verdict) -> &'static str {
     }
 }
 
-fn failed(promise: Promise) -> impl Fn(OutboxError) -> super::Violation {
-    move |error| violation(promise, format!("a call of the outbox failed: {error:?}"))
+fn failed(promise: Promise) -> impl Fn(OutboxError) -> Violation {
+    move |error| {
+        violation(promise, format!("a call of the outbox failed, and its store works: {error:?}"))
+    }
+}
+
+fn not_accepted(error: AcceptError) -> Violation {
+    let what = format!("`accept` failed, and the outbox has room: {error:?}");
+    violation(Promise::Acceptance, what)
+}
+
+/// Returns the counts of one read, which must be balanced.
+fn balanced(counts: Result<Counts, OutboxError>) -> Verified<Counts> {
+    let counts = counts.map_err(failed(Promise::Counts))?;
+    require!(
+        counts.is_balanced(),
+        Counts,
+        "a process counts {counts:?}, which are not balanced; at every read, each event must count in \
+         one place"
+    );
+    Ok(counts)
+}
+
+fn no_event() -> String {
+    format!(
+        "an event is due, and {EXTENSIONS} calls of `lease` returned none; the process that delivers must \
+         get each due event"
+    )
+}
+
+fn not_on_standby(name: usize, epoch: Epoch, turn: &Result<Turn, OutboxError>) -> Violation {
+    let what = format!(
+        "process {name} called `lease` in epoch {epoch} of another process, and got {turn:?}; only one \
+         process delivers, and the others wait"
+    );
+    violation(Promise::OneDeliverer, what)
+}
+
+fn not_late(done: &str, name: usize, ids: &[EventId], late: &[EventId]) -> String {
+    format!(
+        "the deposed process {name} {done} the events {ids:?}, and only {late:?} were late; whatever a \
+         deposed process does must be late"
+    )
+}
+
+/// The number of events, in words.
+fn of_events(events: &[DataEvent]) -> String {
+    match events.len() {
+        1 => "an event".to_owned(),
+        number => format!("{number} events"),
+    }
 }

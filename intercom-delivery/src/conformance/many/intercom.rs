@@ -18,8 +18,8 @@ pub(super) struct Intercom {
     perhaps: HashSet<EventId>,
     /// Events that admission let keep a taken second.
     collided: HashSet<EventId>,
-    /// Events that an operator removed while an attempt may have reached Intercom, or redrove after the
-    /// window. Their slots may be given to others.
+    /// Events whose slots may be given to others: an operator removed them while an attempt may have
+    /// reached Intercom, or redrove them after the window, or they were accepted after the window.
     removed: HashSet<EventId>,
     /// Requests of processes that were killed, deposed or stopped. They may arrive yet.
     under_way: Vec<(EventId, DataEvent)>,
@@ -32,7 +32,12 @@ impl Intercom {
         let first = self.sent.entry(id).or_insert_with(|| body.clone());
         // An older lease may be at hand still, with other bytes than after the redrive.
         let is_same = first == body || self.removed.contains(&id);
-        require!(is_same, SameBytes, "the event {id} is sent as {body:?}, and was {first:?}");
+        require!(
+            is_same,
+            SameBytes,
+            "the engine sent the event {id} as {first:?} before, and sends it as {body:?} now; all \
+             attempts of an event must send the same bytes"
+        );
         Ok(())
     }
 
@@ -49,7 +54,8 @@ impl Intercom {
         require!(
             first == id || is_known(&id) || is_known(&first),
             Collisions,
-            "Intercom ignores the event {id}: the event {first} has its contact, name and second"
+            "Intercom ignores the event {id}, because it has the event {first} of the same contact, \
+             name and second; the engine must move one of two such events"
         );
         Ok(())
     }
@@ -76,7 +82,7 @@ impl Intercom {
         self.perhaps.insert(id);
     }
 
-    /// Notes that an operator removed an event that Intercom may have, or get, or redrove an old one.
+    /// Notes that the slot of an event may be given to another.
     pub(super) fn remove(&mut self, id: EventId) {
         self.removed.insert(id);
     }

@@ -68,6 +68,7 @@
 //! let runtime = runtime.enable_time().start_paused(true).build()?;
 //! let profile = FleetProfile::new()
 //!     .histories(8)
+//!     .accepts_at_commit()
 //!     .skip(Promise::StoppedProcess, "all handles are in one process");
 //! let report = many::run(&profile, &runtime, async || InMemory(Arc::default()));
 //! assert_eq!(report.skipped(), [Promise::StoppedProcess]);
@@ -117,7 +118,8 @@ pub trait Process {
 
     /// Accepts events in a transaction of the application's own, which stays open.
     ///
-    /// A store in which one transaction writes at a time inserts the events at the commit.
+    /// A store in which one transaction writes at a time inserts the events at the commit, and
+    /// [says so](FleetProfile::accepts_at_commit).
     fn begin(&self, events: Vec<DataEvent>) -> impl Future<Output = Self::Transaction>;
 
     /// Stops everything that the process does, as `SIGSTOP` does.
@@ -156,7 +158,8 @@ pub fn run<F: Fleet>(
     make: impl AsyncFn() -> F,
 ) -> FleetReport {
     let mut report = FleetReport::new(profile);
-    for seed in 0..profile.histories {
+    for history in 0..profile.histories {
+        let seed = profile.seed.wrapping_add(history);
         let (done, steps) = runtime.block_on(async {
             let mut history = FleetHistory::new(profile, make().await, seed).await;
             let done = history.run(&mut report).await;
@@ -164,7 +167,10 @@ pub fn run<F: Fleet>(
         });
         if let Err(Violation { promise, what }) = done {
             let steps: String = steps.iter().map(|step| format!("    {step}\n")).collect();
-            panic!("the outbox breaks a promise ({promise}): {what}\nhistory {seed}:\n{steps}");
+            panic!(
+                "the outbox breaks a promise ({promise}): {what}\nin the history with the seed \
+                 {seed}:\n{steps}"
+            );
         }
     }
     report

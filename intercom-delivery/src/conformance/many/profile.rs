@@ -50,7 +50,9 @@ promises! {
     Acceptance = "acceptance",
     /// Events of a late commit are delivered too.
     LateCommit = "late commit",
-    /// No two events of one contact, name and second are sent, unless one counts as collided.
+    /// No two events of one contact, name and second are sent, unless one counts as collided. This
+    /// holds for each event that is accepted within two minutes of its second, however late its
+    /// transaction commits.
     Collisions = "collisions",
     /// All attempts of an event send the same bytes.
     SameBytes = "same bytes",
@@ -75,10 +77,12 @@ impl fmt::Display for Promise {
 pub struct FleetProfile {
     pub(super) processes: usize,
     pub(super) histories: u64,
+    pub(super) seed: u64,
     pub(super) steps: usize,
     pub(super) tick: Duration,
     pub(super) handover: Duration,
     pub(super) takeover: Duration,
+    pub(super) accepts_at_commit: bool,
     pub(super) skipped: Vec<(Promise, String)>,
 }
 
@@ -88,10 +92,12 @@ impl FleetProfile {
         FleetProfile {
             processes: 3,
             histories: 64,
+            seed: 0,
             steps: 150,
             tick: Duration::from_secs(1),
             handover: Duration::from_secs(2),
             takeover: Duration::from_secs(10),
+            accepts_at_commit: false,
             skipped: Vec::new(),
         }
     }
@@ -107,6 +113,13 @@ impl FleetProfile {
     #[must_use]
     pub fn histories(mut self, histories: u64) -> Self {
         self.histories = histories;
+        self
+    }
+
+    /// Sets the seed of the first history. Each further one has the next seed. The default is 0.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
         self
     }
 
@@ -135,6 +148,17 @@ impl FleetProfile {
     #[must_use]
     pub fn takeover(mut self, limit: Duration) -> Self {
         self.takeover = limit;
+        self
+    }
+
+    /// Says that [`Process::begin`](super::Process::begin) only keeps the events, and that the store
+    /// accepts them at the commit. By default, it accepts them at once, in the open transaction.
+    ///
+    /// An outbox promises nothing about the second of an event that it accepts two minutes after that
+    /// second: see [`Promise::Collisions`].
+    #[must_use]
+    pub fn accepts_at_commit(mut self) -> Self {
+        self.accepts_at_commit = true;
         self
     }
 

@@ -25,7 +25,7 @@ faults! {
     /// Every process gets the turn, under the same epoch.
     LetsTwoDeliver: OneDeliverer,
     /// The standby sees renewals too late.
-    DeposesWhoRuns: OneDeliverer,
+    DeposesWhoRuns: OneDeliverer | Validity,
     /// A deposed process can still lease.
     LeasesToTheDeposed: StoppedProcess | OneDeliverer,
     /// As an advisory lock: a stopped process keeps it, and only the end of the process ends it.
@@ -41,7 +41,9 @@ faults! {
     /// Reads on by id alone, and so misses late commits with lower ids.
     ReadsWithoutGaps: LateCommit,
     /// Reads again from the start after a takeover, in the order of the ids.
-    ForgetsTheCursor: Collisions | SameBytes | Operators,
+    ForgetsTheCursor: Collisions | SameBytes | Operators | OneDeliverer,
+    /// Lets the engine forget a second that the event of an open transaction may have.
+    ForgetsOpenTransactions: Collisions,
     CountsByThreeQueries: Counts,
     /// Each process returns its last count for a while.
     CountsOnceInAWhile: Counts,

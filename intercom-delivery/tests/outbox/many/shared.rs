@@ -13,7 +13,7 @@ use intercom_delivery::conformance::many::{Fleet, Process, Transaction};
 use intercom_delivery::conformance::{Forward, Forwarding};
 use intercom_delivery::outbox::{
     AcceptError, Admission, Counts, DeadLetter, Epoch, EventId, Lease, Leased, MemoryOutbox,
-    Operate, Outbox, OutboxError, Selection, Settlement, Standby, Standing, Tenure, Turn,
+    Operate, Outbox, OutboxError, Selection, Settlement, Stage, Standby, Standing, Tenure, Turn,
 };
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, yield_now};
@@ -68,6 +68,12 @@ impl Fleet for SharedFleet {
 /// One "process".
 pub(crate) struct Member(Forwarding<Handle>);
 
+impl Member {
+    pub(crate) fn into_outbox(self) -> Forwarding<Handle> {
+        self.0
+    }
+}
+
 impl Process for Member {
     type Outbox = Forwarding<Handle>;
     type Transaction = Open;
@@ -82,6 +88,7 @@ impl Process for Member {
         if store.is(Fault::ShowsOpenTransactions) {
             store.insert(&events, &ids);
         }
+        store.state().open += 1;
         Open { store: store.clone(), events, ids }
     }
 
@@ -128,6 +135,12 @@ impl Transaction for Open {
     async fn roll_back(self) {}
 }
 
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.store.state().open -= 1;
+    }
+}
+
 /// The state that all processes share.
 struct Store {
     memory: MemoryOutbox,
@@ -144,6 +157,10 @@ struct State {
     /// The ids of events by their number in memory, which is the order of the commits.
     ids: Vec<u64>,
     numbers: BTreeMap<u64, u64>,
+    /// When the store accepted the event with each id.
+    accepted: BTreeMap<u64, Instant>,
+    /// How many transactions are open that have accepted events.
+    open: usize,
     /// Each id below this one was leased, or was missing when the reader passed it.
     read_to: u64,
     /// Events that are never leased.
@@ -178,7 +195,9 @@ impl Store {
         let first = state.next_id;
         state.next_id += events as u64;
         let repeated = |id| if self.is(Fault::RepeatsIds) { (id - first) + of as u64 } else { id };
-        (first..state.next_id).map(repeated).collect()
+        let ids: Vec<_> = (first..state.next_id).map(repeated).collect();
+        state.accepted.extend(ids.iter().map(|id| (*id, Instant::now())));
+        ids
     }
 
     fn insert(&self, events: &[DataEvent], ids: &[u64]) {
@@ -305,6 +324,7 @@ impl Handle {
     /// Leases under the present epoch.
     async fn lease_events(&self, row: &Row, limit: usize) -> Result<Turn, OutboxError> {
         let epoch = row.standby.epoch;
+        let has_open = self.store.state().open > 0;
         let again = self.store.state().again.as_mut().map(|again| {
             let number = limit.min(again.len());
             again.drain(..number).collect::<Vec<_>>()
@@ -322,8 +342,16 @@ impl Handle {
         if self.store.is(Fault::ForgetsTombstones) {
             leased.tombstones = None;
         }
+        // The second of an event that no lease shows yet may be any.
+        if has_open && !self.store.is(Fault::ForgetsOpenTransactions) {
+            leased.earliest_new = Some(Timestamp::from_unix_seconds(i64::MIN));
+        }
         let mut state = self.store.state();
         leased.events.retain(|lease| !state.hidden.contains(&lease.id.get()));
+        for lease in leased.events.iter_mut().filter(|lease| lease.stage == Stage::New) {
+            // The memory knows the commit alone.
+            lease.age = state.accepted[&lease.id.get()].elapsed();
+        }
         let last = leased.events.iter().map(|lease| lease.id.get() + 1).max();
         state.read_to = state.read_to.max(last.unwrap_or(0));
         state.leased.extend(leased.events.iter().map(|lease| lease.id.get()));
@@ -411,7 +439,6 @@ impl Forward for Handle {
             match self.present(standing) {
                 Present::Free => return self.begin().await,
                 Present::Mine(row) => {
-                    let valid = VALID.saturating_sub(row.renewed.elapsed());
                     tokio::select! {
                         biased;
                         turn = self.lease_events(&row, limit) => {
@@ -421,9 +448,14 @@ impl Forward for Handle {
                             }
                         }
                         () = changed => {}
-                        () = sleep(valid / 2) => {
-                            let leased = Leased::default().with_valid_for(valid / 2);
-                            return Ok(Turn::Leased(leased));
+                        // Before the next renewal, which begins the wait anew.
+                        () = sleep(RENEWAL / 2) => {
+                            let valid = VALID.saturating_sub(row.renewed.elapsed());
+                            let forgets = self.store.is(Fault::ForgetsOpenTransactions);
+                            let earliest = Timestamp::from_unix_seconds(i64::MIN);
+                            let leased =
+                                Leased::new(Vec::new(), 0, (!forgets).then_some(earliest));
+                            return Ok(Turn::Leased(leased.with_valid_for(valid)));
                         }
                     }
                 }

@@ -54,7 +54,11 @@ impl Ruled {
         };
         if !is_right {
             let name = lease.event.event_name();
-            self.violations.push(format!("an event that {kind} was sent as `{name}`"));
+            self.violations.push(format!(
+                "the engine sent the event {} as `{name}`, and its kind is `{kind}`; the rule of each \
+                 kind says under which name its events are sent, or that they are dropped",
+                lease.id
+            ));
         }
     }
 
@@ -63,7 +67,12 @@ impl Ruled {
         let causes = self.kinds.iter().filter(|(_, kind)| matches!(**kind, "derives" | "drops"));
         let wrong = causes.filter_map(|(number, _)| {
             let derived = self.derived_from.get(number).map_or(0, BTreeSet::len);
-            (derived != 1).then(|| format!("the event {number} derived {derived} events"))
+            (derived != 1).then(|| {
+                format!(
+                    "the outbox leased {derived} events that a rule derived from the {number}th accepted \
+                     event; an event derives one, and exactly once"
+                )
+            })
         });
         self.violations.iter().cloned().chain(wrong).collect()
     }

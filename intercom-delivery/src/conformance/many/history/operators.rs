@@ -3,7 +3,7 @@
 use futures_util::future::{join, join3};
 use intercom_core::Contact;
 
-use super::{FleetHistory, failed};
+use super::{FleetHistory, balanced, failed};
 use crate::conformance::many::events::{NAMES, Removed};
 use crate::conformance::many::{Fleet, FleetReport, Process, Promise, Verified, require};
 use crate::outbox::{
@@ -52,14 +52,20 @@ impl<F: Fleet> FleetHistory<'_, F> {
 
     async fn bury(&mut self, which: &Selection, report: &mut FleetReport) -> Verified {
         let index = self.running();
-        self.note(format!("{} buries {which:?}", self.members[index].name));
+        let name = self.members[index].name;
+        self.note(format!("process {name} buries {which:?}"));
         let buried = self.members[index].process.outbox().bury(which).await;
         let buried = buried.map_err(failed(Promise::Operators))?;
         let removed = self.events.bury_pending(which);
         let letters = self.letters().await?;
         let found = self.events.find_buried(&letters)?;
         let expected = removed.len() as u64 + found;
-        require!(buried == expected, Operators, "{buried} were buried instead of {expected}");
+        require!(
+            buried == expected,
+            Operators,
+            "{}",
+            wrong("buried", which, name, buried, expected)
+        );
         for event in &removed {
             // Another event may get its slot, unless its bytes are final.
             self.note_removal(event, event.is_final);
@@ -72,11 +78,17 @@ impl<F: Fleet> FleetHistory<'_, F> {
     pub(super) async fn redrive(&mut self, which: &Selection) -> Verified {
         self.hesitate().await;
         let index = self.running();
-        self.note(format!("{} redrives {which:?}", self.members[index].name));
+        let name = self.members[index].name;
+        self.note(format!("process {name} redrives {which:?}"));
         let redriven = self.members[index].process.outbox().redrive(which).await;
         let redriven = redriven.map_err(failed(Promise::Redrive))?;
         let expected = self.redriven(which);
-        require!(redriven == expected, Redrive, "{redriven} were redriven instead of {expected}");
+        require!(
+            redriven == expected,
+            Redrive,
+            "{}",
+            wrong("redrove", which, name, redriven, expected)
+        );
         Ok(())
     }
 
@@ -90,12 +102,18 @@ impl<F: Fleet> FleetHistory<'_, F> {
 
     async fn purge(&mut self, which: &Selection, report: &mut FleetReport) -> Verified {
         let index = self.running();
-        self.note(format!("{} purges {which:?}", self.members[index].name));
+        let name = self.members[index].name;
+        self.note(format!("process {name} purges {which:?}"));
         let purged = self.members[index].process.outbox().purge(which).await;
         let purged = purged.map_err(failed(Promise::Operators))?;
         let removed = self.events.purge(which);
         let expected = removed.len() as u64;
-        require!(purged == expected, Operators, "{purged} were purged instead of {expected}");
+        require!(
+            purged == expected,
+            Operators,
+            "{}",
+            wrong("purged", which, name, purged, expected)
+        );
         for event in &removed {
             // A settlement keeps the slot of the letter that it makes. An operator keeps none.
             self.note_removal(event, !event.was_buried);
@@ -112,14 +130,24 @@ impl<F: Fleet> FleetHistory<'_, F> {
             return Ok(());
         }
         let index = self.running();
-        self.note(format!("{} erases a contact", self.members[index].name));
+        let name = self.members[index].name;
+        self.note(format!("process {name} erases a contact"));
         let erased = self.members[index].process.outbox().erase(&contact).await;
         let ErasedEvents { pending, dead_letters, .. } =
             erased.map_err(failed(Promise::Operators))?;
         let (events, letters) = self.events.erase(&contact);
         let expected = (events.len() as u64, letters.len() as u64);
         let told = (pending, dead_letters);
-        require!(told == expected, Operators, "{told:?} were erased instead of {expected:?}");
+        require!(
+            told == expected,
+            Operators,
+            "process {name} erased a contact, and `erase` returned {} pending events and {} dead letters \
+             instead of {} and {}; an erasure deletes all events of its contact, and returns their number",
+            told.0,
+            told.1,
+            expected.0,
+            expected.1
+        );
         for event in events.iter().chain(&letters) {
             self.note_removal(event, false);
         }
@@ -136,13 +164,19 @@ impl<F: Fleet> FleetHistory<'_, F> {
             return Ok(());
         }
         let index = self.running();
-        self.note(format!("{} forgives", self.members[index].name));
+        let name = self.members[index].name;
+        self.note(format!("process {name} forgives all contacts"));
         for contact in 0..3 {
             let contact = Contact::user_id(contact);
             let forgiven = self.members[index].process.outbox().forgive(&contact).await;
             let forgiven = forgiven.map_err(failed(Promise::Operators))?;
             let expected = erased.contains(&contact);
-            require!(forgiven == expected, Operators, "`forgive` says {forgiven}");
+            require!(
+                forgiven == expected,
+                Operators,
+                "process {name} forgave a contact that was erased: {expected}, and `forgive` returned \
+                 {forgiven}; it returns whether the contact was erased"
+            );
         }
         Ok(())
     }
@@ -166,7 +200,8 @@ impl<F: Fleet> FleetHistory<'_, F> {
         let dead = self.events.dead();
         let letter = self.random.choice(dead).filter(|letter| *letter != id);
         self.note(format!(
-            "{} settles and {} buries {id}, {} redrives and {} purges {letter:?}, at once",
+            "process {} settles and process {} buries the event {id}, process {} redrives and process {} \
+             purges the dead letter {letter:?}, at once",
             self.members[holder].name,
             self.members[one].name,
             self.members[two].name,
@@ -207,26 +242,43 @@ impl<F: Fleet> FleetHistory<'_, F> {
             [buried, redriven, purged].map(|done| done.map_err(failed(Promise::Operators)));
         let (buried, redriven, purged) = (buried?, redriven?, purged?);
         for counts in counts {
-            let counts = counts.map_err(failed(Promise::Counts))?;
-            require!(counts.is_balanced(), Counts, "the counts are not balanced: {counts:?}");
+            balanced(counts)?;
         }
         let done = (late.is_empty(), buried);
         // If no settlement counts, it may still be pending, or not.
         let expected = [(may_settle, 0), (false, 1)];
-        require!(expected.contains(&done), Operators, "{id}: settled and buried are {done:?}");
+        require!(
+            expected.contains(&done),
+            Operators,
+            "one process settled the event {id} and another buried it, at once, and the settlement \
+             counted: {}, and {buried} events were buried; one of the two calls must change the event, and \
+             the other must return that it did not",
+            late.is_empty()
+        );
         if late.is_empty() {
             self.events.deliver(id);
         } else {
             self.events.end_lease(id);
+            if let Some(engine) = self.certain_engine() {
+                engine.admission.lose(id);
+            }
             let removed = self.events.bury_pending(&the_event);
             let expected = removed.len() as u64;
-            require!(buried == expected, Operators, "{buried} were buried instead of {expected}");
+            let name = self.members[one].name;
+            let what = wrong("buried", &the_event, name, buried, expected);
+            require!(buried == expected, Operators, "{what}");
             removed.iter().for_each(|event| self.note_removal(event, event.is_final));
         }
         self.intercom.arrive(id, &lease.event)?;
         if let Some(which) = the_letter {
             let once = redriven + purged == 1;
-            require!(once, Operators, "{letter:?}: {redriven} redriven, and {purged} purged");
+            require!(
+                once,
+                Operators,
+                "one process redrove the dead letter {letter:?} and another purged it, at once, and \
+                 {redriven} were redriven and {purged} purged; one of the two calls must change it, and \
+                 return that"
+            );
             match redriven {
                 1 => _ = self.redriven(&which),
                 _ => {
@@ -274,4 +326,12 @@ impl<F: Fleet> FleetHistory<'_, F> {
             }
         }
     }
+}
+
+/// Says that an operator's call returned another number than that of the events that it changed.
+fn wrong(done: &str, which: &Selection, name: usize, number: u64, expected: u64) -> String {
+    format!(
+        "process {name} {done} {number} events by {which:?} instead of {expected}; an operator's call \
+         changes all events that it selects, and returns their number"
+    )
 }
