@@ -24,7 +24,7 @@ pub struct Finding {
     /// The key that changed: the earlier name of a renamed key. `None` for a change of the whole
     /// event.
     pub key: Option<String>,
-    /// The change: from what, to what.
+    /// The change: the earlier and the later value.
     pub change: String,
     /// The reason in the lock's line that allows the change.
     pub allowed: Option<String>,
@@ -55,7 +55,7 @@ pub(crate) fn changes(old: &Lock, new: &Plan) -> Vec<Finding> {
     let mut paired = HashSet::new();
     for event in &old.plan.events {
         match successors.pair(event) {
-            None => found.of_event(Rule::EventRemoved, event, "it is not sent any more"),
+            None => found.of_event(Rule::EventRemoved, event, "the program no longer sends it"),
             Some(now) => {
                 paired.insert(&now.name);
                 compare_events(event, now, &mut found);
@@ -69,7 +69,7 @@ pub(crate) fn changes(old: &Lock, new: &Plan) -> Vec<Finding> {
             None => {
                 let count = event.keys.len();
                 let keys = if count == 1 { "1 key".into() } else { format!("{count} keys") };
-                found.of_event(Rule::EventAdded, event, &format!("it is new, with {keys}"));
+                found.of_event(Rule::EventAdded, event, &format!("new, with {keys}"));
             }
         }
     }
@@ -77,7 +77,7 @@ pub(crate) fn changes(old: &Lock, new: &Plan) -> Vec<Finding> {
         let Some(was) = &event.was else { continue };
         let is_known = old.plan.event(was).is_some() || retired.contains_key(&fold(was));
         if !is_known {
-            found.of_event(Rule::EarlierNameAdded, event, &format!("it was `{was}` before"));
+            found.of_event(Rule::EarlierNameAdded, event, &format!("earlier name `{was}`"));
         }
     }
     compare_budgets(&old.plan, new, &mut found);
@@ -116,8 +116,8 @@ pub(crate) fn first_by_name<'a, T>(
 
 fn reused(retired: &Retired) -> String {
     match &retired.successor {
-        Some(successor) => format!("the name was given up for `{successor}`"),
-        None => "the name was given up".into(),
+        Some(successor) => format!("a retired name, now `{successor}`"),
+        None => "a retired name".into(),
     }
 }
 
@@ -135,7 +135,7 @@ fn compare_budgets(old: &Plan, new: &Plan, found: &mut Findings) {
         found.0.push(of_catalogue(Rule::BudgetChanged, change));
     }
     if count > before && count * 10 >= budget * 9 {
-        let change = format!("{count} of {budget} event names are used");
+        let change = format!("{count} of {budget} event names in use");
         found.0.push(of_catalogue(Rule::BudgetNear, change));
     }
 }
@@ -143,9 +143,9 @@ fn compare_budgets(old: &Plan, new: &Plan, found: &mut Findings) {
 fn compare_events(old: &PlannedEvent, new: &PlannedEvent, found: &mut Findings) {
     let mut differs = |rule, change: String| found.of_event(rule, old, &change);
     if fold(&old.name) != fold(&new.name) {
-        differs(Rule::EventRenamed, format!("it is called `{}` now", new.name));
+        differs(Rule::EventRenamed, format!("now `{}`", new.name));
     } else if old.name != new.name {
-        differs(Rule::NameCaseChanged, format!("it is written `{}` now", new.name));
+        differs(Rule::NameCaseChanged, format!("now `{}`", new.name));
     }
     let (contact, time) = (contact_roles(&old.roles), contact_roles(&new.roles));
     if contact != time {
@@ -154,8 +154,8 @@ fn compare_events(old: &PlannedEvent, new: &PlannedEvent, found: &mut Findings) 
     let [had_time, has_time] = [old, new].map(|event| event.roles.contains(&Role::CreatedAt));
     if had_time != has_time {
         let change = match has_time {
-            true => "its time is that of its own field now",
-            false => "its time is no longer that of its own field",
+            true => "from the moment of sending to a field",
+            false => "from a field to the moment of sending",
         };
         differs(Rule::TimeRoleChanged, change.into());
     }
@@ -176,7 +176,7 @@ fn contact_roles(roles: &[Role]) -> Vec<&'static str> {
 
 fn named(roles: &[&str]) -> String {
     match roles {
-        [] => "the contact that is named when sending".into(),
+        [] => "the caller's contact".into(),
         roles => roles.join(" and "),
     }
 }
@@ -204,12 +204,13 @@ fn compare_keys(old: &PlannedEvent, new: &PlannedEvent, found: &mut Findings) {
             match renamed(at, key) {
                 Some(now) => {
                     taken.push(&now.key);
-                    let change = format!("it is called `{}` now", now.key);
+                    let change = format!("now `{}`", now.key);
                     found.of_key(Rule::KeyRenamed, old, key, change);
                     compare_values(old, key, now, found);
                 }
                 None => {
-                    let change = format!("a {} that is not sent any more", key.kind.as_str());
+                    let change =
+                        format!("a {} that the program no longer sends", key.kind.as_str());
                     found.of_key(Rule::KeyRemoved, old, key, change);
                 }
             }
@@ -218,26 +219,21 @@ fn compare_keys(old: &PlannedEvent, new: &PlannedEvent, found: &mut Findings) {
         let now = &new.keys[now_at];
         places.push(now_at);
         if key.key != now.key {
-            found.of_key(
-                Rule::KeyCaseChanged,
-                old,
-                key,
-                format!("it is written `{}` now", now.key),
-            );
+            found.of_key(Rule::KeyCaseChanged, old, key, format!("now `{}`", now.key));
         }
         if at < KEPT_KEYS && now_at >= KEPT_KEYS {
-            let change = format!("from place {} to place {}", at + 1, now_at + 1);
+            let change = format!("from position {} to position {}", at + 1, now_at + 1);
             found.of_key(Rule::KeyPushedOut, old, key, change);
         }
         compare_values(old, key, now, found);
     }
     if !places.is_sorted() {
         let keys: Vec<_> = new.keys.iter().map(|key| key.key.clone()).collect();
-        found.of_event(Rule::KeyOrderChanged, old, &format!("it is {} now", list(&keys)));
+        found.of_event(Rule::KeyOrderChanged, old, &format!("now {}", list(&keys)));
     }
     let added = new.keys.iter().filter(|key| place(&old.keys, key).is_none());
     for key in added.filter(|key| !taken.contains(&&key.key)) {
-        let change = format!("a {} that is sent from now on", key.kind.as_str());
+        let change = format!("a {} that the program now sends", key.kind.as_str());
         found.of_key(Rule::KeyAdded, old, key, change);
     }
 }
@@ -251,18 +247,18 @@ fn compare_values(event: &PlannedEvent, old: &PlannedKey, new: &PlannedKey, foun
         compare_texts(&old.texts, &new.texts, &mut differs);
     }
     match (old.optional, new.optional) {
-        (false, true) => differs(Rule::KeyNowOptional, "it may be left out".into()),
-        (true, false) => differs(Rule::KeyNowRequired, "it is always sent".into()),
+        (false, true) => differs(Rule::KeyNowOptional, "now optional".into()),
+        (true, false) => differs(Rule::KeyNowRequired, "now in every event".into()),
         _ => {}
     }
     match (old.truncated, new.truncated) {
-        (false, true) => differs(Rule::TruncationChanged, "long text is cut".into()),
-        (true, false) => differs(Rule::TruncationChanged, "long text is an error".into()),
+        (false, true) => differs(Rule::TruncationChanged, "now cuts long text".into()),
+        (true, false) => differs(Rule::TruncationChanged, "now refuses long text".into()),
         _ => {}
     }
     match (old.sensitive, new.sensitive) {
-        (false, true) => differs(Rule::SensitiveAdded, "its values are masked".into()),
-        (true, false) => differs(Rule::SensitiveRemoved, "its values are shown".into()),
+        (false, true) => differs(Rule::SensitiveAdded, "now masked".into()),
+        (true, false) => differs(Rule::SensitiveRemoved, "no longer masked".into()),
         _ => {}
     }
     if old.doc != new.doc {
@@ -273,17 +269,17 @@ fn compare_values(event: &PlannedEvent, old: &PlannedKey, new: &PlannedKey, foun
 fn compare_texts(old: &[String], new: &[String], differs: &mut impl FnMut(Rule, String)) {
     let missing_in = |other: &[String], text: &String| !other.is_empty() && !other.contains(text);
     for text in old.iter().filter(|text| missing_in(new, text)) {
-        differs(Rule::TextRemoved, format!("it is never {text:?} any more"));
+        differs(Rule::TextRemoved, format!("no longer {text:?}"));
     }
     for text in new.iter().filter(|text| missing_in(old, text)) {
-        differs(Rule::TextAdded, format!("it can be {text:?} too"));
+        differs(Rule::TextAdded, format!("now also {text:?}"));
     }
     let kept = old.iter().filter(|text| new.contains(text));
     let is_reordered = !kept.eq(new.iter().filter(|text| old.contains(text)));
     match (old.is_empty(), new.is_empty()) {
-        (false, true) => differs(Rule::TextsChanged, "it can be any text".into()),
-        (true, false) => differs(Rule::TextsChanged, format!("it is one of {} texts", new.len())),
-        _ if is_reordered => differs(Rule::TextsChanged, "its texts are in another order".into()),
+        (false, true) => differs(Rule::TextsChanged, "now any text".into()),
+        (true, false) => differs(Rule::TextsChanged, format!("now one of {} texts", new.len())),
+        _ if is_reordered => differs(Rule::TextsChanged, "the same texts in another order".into()),
         _ => {}
     }
 }

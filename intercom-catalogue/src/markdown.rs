@@ -28,11 +28,12 @@ pub enum MarkdownError {
         error: io::Error,
     },
     /// The file's documentation differs from the events.
-    #[error("{} does not document the events as they are: write it with `{UPDATE}=1 cargo test`, and commit it", .0.display())]
+    #[error("{} does not match the events: write it with `{UPDATE}=1 cargo test`, and commit it", .0.display())]
     Outdated(PathBuf),
-    /// The text has not exactly one place for the events.
+    /// The text has no place for the events, or several.
     #[error(
-        "the text needs one line `{BEGIN}`, and one line `{END}` after it: the events are put between them"
+        "the text needs one line `{BEGIN}`, and one line `{END}` after it, for the events between \
+         them"
     )]
     MissingMarkers,
 }
@@ -89,11 +90,11 @@ impl Plan {
     /// /events -->`.
     ///
     /// With `UPDATE_EVENTS_LOCK=1` in the environment, this writes the documentation instead. In CI
-    /// it never writes.
+    /// this never writes.
     ///
     /// # Panics
     ///
-    /// Panics when the documentation differs, or when the file cannot be read or has no such lines.
+    /// Panics when the documentation differs, the file has no such lines, or reading it fails.
     #[track_caller]
     pub fn assert_markdown(&self, path: impl AsRef<Path>) {
         let is_set = |name| {
@@ -102,12 +103,12 @@ impl Plan {
         };
         let path = path.as_ref();
         let update = is_set(UPDATE) && !is_set("CI");
-        if let Err(error) = self.hold_markdown(path, update) {
+        if let Err(error) = self.check_markdown(path, update) {
             panic!("{error}");
         }
     }
 
-    fn hold_markdown(&self, path: &Path, update: bool) -> Result<(), MarkdownError> {
+    fn check_markdown(&self, path: &Path, update: bool) -> Result<(), MarkdownError> {
         let failed = |error| MarkdownError::Io { path: path.into(), error };
         let text = fs::read_to_string(path).map_err(failed)?;
         let updated = self.update_markdown(&text)?;
@@ -126,9 +127,9 @@ fn section(event: &PlannedEvent, out: &mut String) {
     }
     let contact: Vec<_> = event.roles.iter().filter_map(|role| contact(*role)).collect();
     match &contact[..] {
-        [] => out.push_str("Its contact is named when it is sent."),
+        [] => out.push_str("The caller chooses its contact."),
         contact => {
-            let _ = write!(out, "Its contact is named by {}.", contact.join(" and "));
+            let _ = write!(out, "Its contact comes from {}.", contact.join(" and "));
         }
     }
     if event.roles.contains(&Role::CreatedAt) {
@@ -145,7 +146,7 @@ fn section(event: &PlannedEvent, out: &mut String) {
     if event.keys.is_empty() {
         return;
     }
-    out.push_str("\n| key | kind | what it is |\n|---|---|---|\n");
+    out.push_str("\n| key | kind | meaning |\n|---|---|---|\n");
     for key in &event.keys {
         let mut kind = key.kind.as_str().replace('_', " ");
         if !key.texts.is_empty() {

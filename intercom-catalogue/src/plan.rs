@@ -12,7 +12,7 @@ pub struct Plan {
     pub(crate) events: Vec<PlannedEvent>,
 }
 
-/// One event of a [`Plan`].
+/// An event of a [`Plan`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlannedEvent {
@@ -30,7 +30,7 @@ pub struct PlannedEvent {
     pub was: Option<String>,
 }
 
-/// One key of a [`PlannedEvent`].
+/// A key of a [`PlannedEvent`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlannedKey {

@@ -106,8 +106,7 @@ impl Review {
         self.is_current && self.unused.is_empty()
     }
 
-    /// Returns the lock with the changes applied. It lists used allowances as `allowed`, and keeps
-    /// retired names.
+    /// Returns the lock with the changes applied, used allowances as `allowed`, and retired names.
     pub fn updated_lock(&self) -> &Lock {
         &self.next
     }
@@ -160,7 +159,8 @@ impl fmt::Display for Review {
                         writeln!(f, "       Fix: {}", rule.fix())?;
                         writeln!(
                             f,
-                            "       Or allow it, with this line in the lock: allow {rule} {subject} \"why\""
+                            "       Or allow it by a line in the lock: allow {rule} {subject} \
+                             \"why\""
                         )?;
                     }
                     None => {}
@@ -168,7 +168,7 @@ impl fmt::Display for Review {
             }
         }
         for allowance in &self.unused {
-            writeln!(f, "unused `allow {allowance}` allows nothing: remove the line")?;
+            writeln!(f, "unused `allow {allowance}` allows no change: remove the line")?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The rules for changes: each with its class, its sentence and its fix.
+//! The rules for changes. Each has a class, a sentence and a fix.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Class {
-    /// Filters and messages no longer match, or match something else.
+    /// Filters and messages in Intercom no longer match, or match something else.
     Break,
-    /// Intercom does not support the change: it takes effect late or never.
+    /// Intercom does not support the change, which takes effect late or never.
     Frozen,
     /// A harmless change, for information.
     Note,
@@ -70,7 +70,7 @@ macro_rules! rules {
                 match self {$(Rule::$rule => $sentence),*}
             }
 
-            /// Returns what to do about it.
+            /// Returns the fix, as a sentence.
             pub const fn fix(self) -> &'static str {
                 match self {$(Rule::$rule => $fix),*}
             }
@@ -80,82 +80,89 @@ macro_rules! rules {
 
 rules! {
     EventRemoved "EVENT_REMOVED" Break
-        "Messages and filters in Intercom that wait for the event wait in vain."
-        "Keep the event. If it has another name now, say so with `#[event(was = \"…\")]`.";
+        "Messages and filters in Intercom that use the event no longer match."
+        "Keep the event. If it has a new name, write `#[event(was = \"…\")]` with the earlier one.";
     EventRenamed "EVENT_RENAMED" Break
-        "Intercom knows events by name: messages, filters and counts of the earlier name stay with that name."
-        "Keep the name. Where it has to change, change it in Intercom's messages too.";
+        "Intercom knows an event by its name. Messages, filters and counts stay with the earlier \
+         name."
+        "Keep the name. If it must change, change Intercom's messages and filters too.";
     NameReused "NAME_REUSED" Break
-        "The name was given up before: Intercom still has the counts and keys of the event that had it."
+        "Intercom still has the counts and keys of the earlier event of this name."
         "Choose a name that no event had.";
     ContactRoleChanged "CONTACT_ROLE_CHANGED" Break
-        "The event names its contact in another way, and may meet another contact in Intercom."
+        "The event names its contact by another identifier, and may reach another contact in \
+         Intercom."
         "Keep the role fields.";
     KeyRemoved "KEY_REMOVED" Break
-        "Filters in Intercom that use the key match nothing any more."
+        "Filters in Intercom on this key no longer match."
         "Keep the key.";
     KeyRenamed "KEY_RENAMED" Break
-        "Filters in Intercom that use the earlier key match nothing any more, and Intercom shows the new one after up to a day."
+        "Filters in Intercom on the earlier key no longer match. Intercom can take 24 hours to \
+         show the new key."
         "Keep the key: `#[event(rename = \"…\")]` on the field.";
     KindChanged "KIND_CHANGED" Break
-        "Intercom keeps the first kind of a key: filters compare the new values in the wrong way."
-        "Keep the kind, or send the new kind under a new key of a new event.";
+        "Intercom keeps the first kind of a key. Filters compare the new values by that kind."
+        "Keep the kind. Or send the new kind under a new key of a new event.";
     KeyPushedOut "KEY_PUSHED_OUT" Break
-        "The key was among the first ten, which Intercom keeps by every description, and is not any more."
-        "Put the new keys behind it.";
+        "The key is no longer among the first ten. Intercom may drop the keys after those."
+        "Put new keys after it.";
     TextRemoved "TEXT_REMOVED" Break
-        "Messages and filters in Intercom that wait for the text wait in vain."
-        "Keep the variant of the enum. If it has another name now, say so with `#[event(rename = \"…\")]`.";
+        "Messages and filters in Intercom that use the text no longer match."
+        "Keep the variant of the enum. If it has a new name, write `#[event(rename = \"…\")]` \
+         with the text.";
     SensitiveRemoved "SENSITIVE_REMOVED" Break
-        "The values of the key are no longer masked in logs, errors and views of the program."
+        "Logs, errors and views of the program no longer mask the values of the key."
         "Mark the field with `#[event(sensitive)]`.";
     KeyAdded "KEY_ADDED" Frozen
-        "Intercom says: \"It is not possible to change the metadata keys once the event has been sent; a new event will need to be created with the new keys.\""
-        "Send a new event with the key. Where that is too much, allow it: filters see the key after up to 24 hours.";
+        "Intercom says: \"It is not possible to change the metadata keys once the event has been \
+         sent; a new event will need to be created with the new keys.\""
+        "Send a new event with the key. Or allow the change: Intercom can take 24 hours to show \
+         the key.";
     EventAdded "EVENT_ADDED" Note
-        "The event is new, and uses up one of Intercom's 120 names."
+        "The new event takes one of Intercom's 120 names."
         "Nothing.";
     EarlierNameAdded "EARLIER_NAME_ADDED" Note
-        "The event had a name that the lock does not know. It is kept as one that is not to come back."
+        "The lock does not have the event's earlier name. It will keep that name as retired."
         "Nothing.";
     BudgetNear "BUDGET_NEAR" Note
-        "Nine tenths of the event names are used up."
+        "The program uses nine tenths of its event names."
         "Archive event names in Intercom that nobody uses, and remove their types.";
     BudgetChanged "BUDGET_CHANGED" Note
-        "The number of event names that the program may have is another one."
+        "The program has another limit of event names."
         "Nothing.";
     NameCaseChanged "NAME_CASE_CHANGED" Note
-        "The event's name is written in another way, which is the same name to Intercom."
+        "The event's name has another spelling. Intercom takes both for one name."
         "Nothing.";
     TimeRoleChanged "TIME_ROLE_CHANGED" Note
-        "The event's time comes from another place: its own field, or the moment of sending."
-        "Nothing, unless the times in Intercom are to be comparable.";
+        "The event's time has another source: a field of the event, or the moment of sending."
+        "Nothing, unless somebody compares earlier and later times in Intercom.";
     DerivedChanged "DERIVED_CHANGED" Note
-        "Other events are sent beside it than before."
-        "Nothing, unless a message in Intercom waits for one that is no longer sent.";
+        "The program sends other events beside this event."
+        "Nothing, unless a message in Intercom waits for an event that is gone.";
     KeyOrderChanged "KEY_ORDER_CHANGED" Note
-        "The keys are sent in another order. Intercom keeps the first ones where there are too many."
+        "The keys have another order. If an event has too many keys, Intercom keeps the first ones."
         "Nothing.";
     KeyCaseChanged "KEY_CASE_CHANGED" Note
-        "The key is written in another way, which is the same key to Intercom."
+        "The key has another spelling. Intercom takes both for one key."
         "Nothing.";
     KeyNowOptional "KEY_NOW_OPTIONAL" Note
-        "The key may be left out: filters that compare it no longer match those events."
+        "Some events may lack the key. Filters on the key do not match those events."
         "Nothing, unless a filter relies on the key.";
     KeyNowRequired "KEY_NOW_REQUIRED" Note
-        "The key is always sent."
+        "Every event has the key."
         "Nothing.";
     TextAdded "TEXT_ADDED" Note
-        "The key can be a text that it was never before: filters that list the others do not match it."
-        "Nothing, unless a filter is to match it.";
+        "The key has a further text. Filters that list its texts do not match the new one."
+        "Nothing, unless a filter should match it.";
     TextsChanged "TEXTS_CHANGED" Note
-        "The key can be any text where its texts were listed, or the other way round, or they are in another order."
+        "The key changes between any text and a list of texts, or its texts have another order."
         "Nothing.";
     TruncationChanged "TRUNCATION_CHANGED" Note
-        "Text of more than 255 characters is cut where it was an error before, or the other way round."
+        "The program cuts text of more than 255 characters, and refused it before, or the reverse."
         "Nothing.";
     SensitiveAdded "SENSITIVE_ADDED" Note
-        "The values of the key are masked in logs, errors and views of the program from now on. They are still sent."
+        "Logs, errors and views of the program mask the values of the key. Intercom still gets \
+         them."
         "Nothing.";
     DocChanged "DOC_CHANGED" Note
         "The documentation differs in its first paragraph."

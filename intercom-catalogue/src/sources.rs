@@ -31,12 +31,13 @@ pub enum SourcesError {
     Syntax {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The parser's error.
         error: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The crate derives no event, so the check would be empty.
     #[error(
-        "no type in {} derives `IntercomEvent`, so nothing is checked: pass `env!(\"CARGO_MANIFEST_DIR\")` of the crate that has the events", .0.display()
+        "no type in {} derives `IntercomEvent`: pass `env!(\"CARGO_MANIFEST_DIR\")` of the crate \
+         that has the events", .0.display()
     )]
     NoEvents(PathBuf),
     /// The catalogue lacks events.
@@ -88,13 +89,13 @@ impl Plan {
     /// Asserts that the catalogue lists each type in a crate's `src` that derives `IntercomEvent`.
     /// Call it in a test: `Plan::of(&ACME).assert_complete(env!("CARGO_MANIFEST_DIR"))`.
     ///
-    /// The check skips code under `#[cfg(test)]` and test functions. It does not see types that a
+    /// The check skips code under `#[cfg(test)]` and test functions, and does not see types that a
     /// macro writes.
     ///
     /// # Panics
     ///
     /// Panics when a type is missing, and names the file and line of each. Panics when no type
-    /// there derives `IntercomEvent`, or when the sources cannot be read.
+    /// there derives `IntercomEvent`, or when reading the sources fails.
     #[track_caller]
     pub fn assert_complete(&self, crate_dir: impl AsRef<Path>) {
         if let Err(error) = self.check_complete(crate_dir) {

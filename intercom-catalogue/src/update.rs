@@ -35,7 +35,7 @@ pub enum LockError {
     Syntax {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The syntax error.
         error: LockSyntaxError,
     },
     /// The file locks no event, or the program sends none, so the check would be empty.
@@ -43,12 +43,12 @@ pub enum LockError {
     Empty {
         /// The file.
         path: PathBuf,
-        /// Which of the two is empty.
+        /// What is empty, and the fix.
         reason: &'static str,
     },
     /// The lock lacks an allowance, or has one that matches no change.
     #[error(
-        "{} does not allow what changed:\n\n{review}\nThen write the lock with `{COMMAND}`, and commit both", path.display()
+        "{} does not allow these changes:\n\n{review}\nThen write the lock with `{COMMAND}`, and commit both", path.display()
     )]
     Blocked {
         /// The file.
@@ -66,9 +66,10 @@ pub enum LockError {
         /// The changes.
         review: Box<Review>,
     },
-    /// `UPDATE_EVENTS_LOCK` is set in CI.
+    /// CI sets `UPDATE_EVENTS_LOCK`.
     #[error(
-        "{UPDATE} is set in CI, where the lock is only checked: write it on your own machine, and commit it"
+        "CI sets {UPDATE}, but only checks the lock: write the lock on your own machine, and \
+         commit it"
     )]
     UpdateInCi,
 }
@@ -88,7 +89,7 @@ enum Mode {
 }
 
 impl Mode {
-    /// Returns the action that the environment variables ask for.
+    /// Returns the action for the environment variables.
     fn of(update: Option<&OsStr>, ci: Option<&OsStr>) -> Result<Self, LockError> {
         let is_set = |value: Option<&OsStr>| {
             value.is_some_and(|value| !value.is_empty() && value != "0" && value != "false")
@@ -106,7 +107,7 @@ impl Plan {
     /// crate's folder.
     ///
     /// With `UPDATE_EVENTS_LOCK=1` in the environment, this writes the file instead, unless a
-    /// change lacks its allowance. In CI (where `CI` is set) it never writes.
+    /// change lacks its allowance. In CI (with the variable `CI`) this never writes.
     ///
     /// # Panics
     ///
@@ -138,7 +139,7 @@ impl Plan {
         let path = path.to_owned();
         if lock.plan.events.is_empty() {
             let reason =
-                "it locks no event, and checks nothing: remove the file, and write it anew";
+                "the lock has no event, so it checks nothing: remove the file, and write it again";
             return Err(LockError::Empty { path, reason });
         }
         match (review.is_blocked(), review.is_current()) {
@@ -174,7 +175,7 @@ impl Plan {
         if !self.events.is_empty() {
             return Ok(());
         }
-        let reason = "the catalogue has no event, and nothing can be locked";
+        let reason = "the catalogue has no event: add events to it";
         Err(LockError::Empty { path: path.into(), reason })
     }
 }
@@ -198,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_written_where_that_is_asked_for_and_never_in_ci() {
+    fn a_lock_is_written_on_request_and_never_in_ci() {
         let mode = |update: Option<&str>, ci: Option<&str>| {
             Mode::of(update.map(OsStr::new), ci.map(OsStr::new)).ok()
         };

@@ -16,20 +16,20 @@ pub(crate) use write::subject;
 ///
 /// The text has these lines. A line that begins with `#` is a comment.
 ///
-/// | line | what it says |
+/// | line | meaning |
 /// |---|---|
 /// | `version 1` | the form of the file |
-/// | `budget 90` | how many event names there may be, if fewer than 120 |
-/// | `event NAME ROLE… "DOC"` | an event, what its role fields say (`user_id`, `email`, `contact_id`, `created_at`), and the first paragraph of its documentation |
+/// | `budget 90` | the limit of event names, if below 120 |
+/// | `event NAME ROLE… "DOC"` | an event, the roles of its fields (`user_id`, `email`, `contact_id`, `created_at`), and the first paragraph of its documentation |
 /// | `key KEY KIND MARK… "DOC"` | a key of the event above it, in the order on the wire; the marks are `optional`, `truncated` and `sensitive` |
 /// | `texts TEXT…` | every text that the values of the key above it can be |
-/// | `also NAME` | an event that can be sent beside the event above it |
+/// | `also NAME` | an event that the program can send beside the event above it |
 /// | `retired NAME` | the name of a removed event; a new event with this name is a *break* |
 /// | `renamed NAME NAME` | the same, and the name that the event has now |
-/// | `allowed RULE EVENT.KEY "REASON"` | a change that was made, and why |
-/// | `allow RULE EVENT.KEY "REASON"` | a change that may be made now: the one line to write by hand |
+/// | `allowed RULE EVENT.KEY "REASON"` | an earlier change, and its reason |
+/// | `allow RULE EVENT.KEY "REASON"` | an allowed change: the one line to write by hand |
 ///
-/// A name with other characters than letters, digits, `_` and `-` stands in quotes, as in JSON.
+/// A name with characters other than letters, digits, `_` and `-` is in quotes, as in JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lock {
     pub(crate) plan: Plan,

@@ -24,7 +24,8 @@ impl LockSyntaxError {
     }
 }
 
-const WORDS: &str = "`version`, `budget`, `event`, `key`, `texts`, `also`, `retired`, `renamed`, `allowed` or `allow`";
+const WORDS: &str = "`version`, `budget`, `event`, `key`, `texts`, `also`, `retired`, `renamed`, \
+                     `allowed` or `allow`";
 
 pub(super) fn parse(text: &str) -> Result<Lock, LockSyntaxError> {
     let plan = Plan {
@@ -41,7 +42,8 @@ pub(super) fn parse(text: &str) -> Result<Lock, LockSyntaxError> {
     for (at, line) in text.lines().enumerate() {
         let failed = |problem| LockSyntaxError { line: at + 1, problem };
         if is_conflict(line) {
-            let problem = "git left a conflict here: remove its marks, and write the lock anew with `UPDATE_EVENTS_LOCK=1 cargo test`";
+            let problem = "a merge conflict of git: remove its marks, and write the lock again \
+                           with `UPDATE_EVENTS_LOCK=1 cargo test`";
             return Err(failed(problem.into()));
         }
         let line = line.trim();
@@ -77,14 +79,15 @@ impl Reader {
         let mut tokens = Tokens(line);
         let keyword = tokens.word("a keyword")?;
         if !self.versioned && keyword != "version" {
-            return Err(format!("the first line is `version 1`, and this is `{keyword}`"));
+            return Err(format!("the first line must be `version 1`, not `{keyword}`"));
         }
         match keyword.as_str() {
             "version" => {
                 let version = tokens.word("the version")?;
                 if version != "1" {
                     return Err(format!(
-                        "the version of this lock is `{version}`, and 1 is known: use the program of that version"
+                        "the version of this lock is `{version}`, and this program reads version \
+                         1: use a newer program"
                     ));
                 }
                 self.versioned = true;
@@ -95,9 +98,8 @@ impl Reader {
                     .parse()
                     .ok()
                     .filter(|number| (1..=Catalogue::MAX_BUDGET).contains(number));
-                self.lock.plan.budget = number.ok_or_else(|| {
-                    format!("a budget is a number from 1 to 120, and not `{budget}`")
-                })?;
+                self.lock.plan.budget = number
+                    .ok_or_else(|| format!("a budget is a number from 1 to 120, not `{budget}`"))?;
             }
             "event" => self.event(&mut tokens)?,
             "key" => self.key(&mut tokens)?,
@@ -150,7 +152,10 @@ impl Reader {
                 Token::Word(word) => {
                     let role = Role::ALL.iter().find(|role| role.as_str() == word);
                     event.roles.push(*role.ok_or_else(|| {
-                        format!("`{word}` is not a role: expected `user_id`, `email`, `contact_id` or `created_at`")
+                        format!(
+                            "`{word}` is not a role: expected `user_id`, `email`, `contact_id` \
+                                 or `created_at`"
+                        )
                     })?);
                 }
             }
@@ -190,7 +195,8 @@ impl Reader {
                     "sensitive" => key.sensitive = true,
                     other => {
                         return Err(format!(
-                            "`{other}` is not a mark: expected `optional`, `truncated` or `sensitive`"
+                            "`{other}` is not a mark: expected `optional`, `truncated` or \
+                             `sensitive`"
                         ));
                     }
                 },
@@ -215,7 +221,7 @@ impl Reader {
         }
         while let Some(Token::Word(text) | Token::Text(text)) = tokens.next()? {
             if key.texts.contains(&text) {
-                return Err(format!("the text `{text}` stands there twice: remove one"));
+                return Err(format!("the text `{text}` is there twice: remove one"));
             }
             key.texts.push(text);
         }
@@ -269,7 +275,8 @@ impl Tokens<'_> {
             let mut texts = serde_json::Deserializer::from_str(rest).into_iter::<String>();
             let Some(Ok(text)) = texts.next() else {
                 return Err(
-                    "the text in quotes does not end, or has an escape that JSON has not".into()
+                    "the text in quotes does not end, or has an escape that JSON does not have"
+                        .into(),
                 );
             };
             self.0 = &rest[texts.byte_offset()..];
@@ -298,7 +305,7 @@ impl Tokens<'_> {
         match self.next()? {
             None => Ok(()),
             Some(Token::Word(rest) | Token::Text(rest)) => {
-                Err(format!("`{rest}` is too much for this line"))
+                Err(format!("`{rest}` does not belong in this line: remove it"))
             }
         }
     }

@@ -79,7 +79,8 @@ impl fmt::Display for Allowance {
     }
 }
 
-/// Returns an event, or a key of an event, quoted where needed. A bare word has no full stop.
+/// Returns an event, or a key of an event, quoted where needed. A word without quotes has no full
+/// stop.
 pub(crate) fn subject(event: &str, key: Option<&str>) -> String {
     match key {
         None => word(event).into_owned(),

@@ -1,4 +1,4 @@
-//! The rules, as a table of before, after and verdict.
+//! The rules, as a table of locks and findings.
 
 use expect_test::expect;
 use intercom_catalogue::{Class, Lock, Rule};
@@ -20,10 +20,21 @@ fn found(before: &str, after: &str) -> Vec<String> {
 }
 
 /// Ten keys.
-const TEN: &str = "key k1 text\nkey k2 text\nkey k3 text\nkey k4 text\nkey k5 text\nkey k6 text\nkey k7 text\nkey k8 text\nkey k9 text\nkey k10 text\n";
+const TEN: &str = "
+key k1 text
+key k2 text
+key k3 text
+key k4 text
+key k5 text
+key k6 text
+key k7 text
+key k8 text
+key k9 text
+key k10 text
+";
 
 #[test]
-fn each_rule_is_met_by_its_change_and_by_no_other() {
+fn each_rule_covers_its_change_and_no_other() {
     let eleven_first = format!("event a\nkey new text\n{TEN}");
     let ten = format!("event a\n{TEN}");
     let many = |count| (0..count).map(|n| format!("event e{n}\n")).collect::<String>();
@@ -95,12 +106,12 @@ fn each_rule_is_met_by_its_change_and_by_no_other() {
     for (before, after, verdict) in table {
         assert_eq!(found(before, after), *verdict, "from\n{before}\nto\n{after}");
     }
-    let met = |rule: &Rule| {
+    let is_covered = |rule: &Rule| {
         let mut verdicts = table.iter().flat_map(|(.., verdicts)| verdicts.iter());
         verdicts.any(|verdict| verdict.split(' ').next() == Some(rule.id()))
     };
-    let unmet: Vec<_> = Rule::ALL.iter().filter(|rule| !met(rule)).collect();
-    assert!(unmet.is_empty(), "no line of the table meets {unmet:?}");
+    let missing: Vec<_> = Rule::ALL.iter().filter(|rule| !is_covered(rule)).collect();
+    assert!(missing.is_empty(), "the table has no change for {missing:?}");
 }
 
 #[test]
@@ -129,7 +140,10 @@ fn a_line_with_a_reason_allows_a_change_once() {
     let after = review.updated_lock();
     assert!(after.pending().is_empty());
     assert_eq!(after.allowed()[0].to_string(), "KEY_REMOVED a.k \"sales asked\"");
-    assert!(after.review(plan.plan()).is_current(), "what was allowed stays, and asks for nothing");
+    assert!(
+        after.review(plan.plan()).is_current(),
+        "an earlier allowance stays, and blocks nothing"
+    );
 
     // For a whole branch, the line that is new in its lock allows the change.
     assert!(!after.review_since(&before).is_blocked());
@@ -140,7 +154,7 @@ fn a_line_with_a_reason_allows_a_change_once() {
 }
 
 #[test]
-fn a_line_that_allows_nothing_blocks() {
+fn an_unused_allowance_blocks() {
     for allow in ["KEY_REMOVED a.l", "KEY_REMOVED b.k", "KIND_CHANGED a.k", "KEY_REMOVED a"] {
         let before = lock(&format!("event a\nkey k text\nallow {allow} \"why\""));
         let review = before.review(lock("event a").plan());
@@ -148,12 +162,12 @@ fn a_line_that_allows_nothing_blocks() {
         assert_eq!(review.unused_allowances().len(), 1);
         let unchanged = before.review(before.plan());
         assert!(unchanged.is_blocked() && !unchanged.is_current());
-        assert!(unchanged.to_string().contains("allows nothing: remove the line"), "{unchanged}");
+        assert!(unchanged.to_string().contains("allows no change: remove the line"), "{unchanged}");
     }
 }
 
 #[test]
-fn a_name_that_was_given_up_is_kept_and_not_to_come_back() {
+fn a_retired_name_is_kept_and_cannot_return() {
     let before = lock("event a\nevent b\nallow EVENT_REMOVED b \"unused\"");
     let after = before.review(lock("event a").plan()).updated_lock().clone();
     assert_eq!(after.retired()[0].name, "b");
@@ -174,7 +188,7 @@ fn an_event_with_an_earlier_name_is_that_event() {
 }
 
 #[test]
-fn the_review_says_what_changed_what_that_does_and_what_to_do() {
+fn the_review_lists_each_change_with_its_effect_and_its_fix() {
     let before = lock(
         "event invoice_paid email\nkey amount number\nkey seats number\nkey plan text\nallow KEY_REMOVED invoice_paid.seats \"sales asked\"\nallow KEY_REMOVED invoice_paid.plan \"too early\"",
     );
@@ -182,17 +196,17 @@ fn the_review_says_what_changed_what_that_does_and_what_to_do() {
         lock("event invoice_paid email\nkey amount money\nkey plan text optional\nkey note text");
     expect![[r#"
         break  KIND_CHANGED invoice_paid.amount: from number to money
-               Intercom keeps the first kind of a key: filters compare the new values in the wrong way.
-               Fix: Keep the kind, or send the new kind under a new key of a new event.
-               Or allow it, with this line in the lock: allow KIND_CHANGED invoice_paid.amount "why"
-        break  KEY_REMOVED invoice_paid.seats: a number that is not sent any more
+               Intercom keeps the first kind of a key. Filters compare the new values by that kind.
+               Fix: Keep the kind. Or send the new kind under a new key of a new event.
+               Or allow it by a line in the lock: allow KIND_CHANGED invoice_paid.amount "why"
+        break  KEY_REMOVED invoice_paid.seats: a number that the program no longer sends
                allowed: sales asked
-        frozen KEY_ADDED invoice_paid.note: a text that is sent from now on
+        frozen KEY_ADDED invoice_paid.note: a text that the program now sends
                Intercom says: "It is not possible to change the metadata keys once the event has been sent; a new event will need to be created with the new keys."
-               Fix: Send a new event with the key. Where that is too much, allow it: filters see the key after up to 24 hours.
-               Or allow it, with this line in the lock: allow KEY_ADDED invoice_paid.note "why"
-        note   KEY_NOW_OPTIONAL invoice_paid.plan: it may be left out
-        unused `allow KEY_REMOVED invoice_paid.plan "too early"` allows nothing: remove the line
+               Fix: Send a new event with the key. Or allow the change: Intercom can take 24 hours to show the key.
+               Or allow it by a line in the lock: allow KEY_ADDED invoice_paid.note "why"
+        note   KEY_NOW_OPTIONAL invoice_paid.plan: now optional
+        unused `allow KEY_REMOVED invoice_paid.plan "too early"` allows no change: remove the line
     "#]]
     .assert_eq(&before.review(after.plan()).to_string());
 }

@@ -22,9 +22,9 @@ fn markdown_has_a_section_an_event_and_a_line_a_key() {
 
         A large one.
 
-        Its contact is named when it is sent.
+        The caller chooses its contact.
 
-        | key | kind | what it is |
+        | key | kind | meaning |
         |---|---|---|
         | `share` | number |  |
 
@@ -35,9 +35,9 @@ fn markdown_has_a_section_an_event_and_a_line_a_key() {
 
         Sent once an invoice.
 
-        Its contact is named by its user id and its email address. It has a time of its own. It can send `Big invoice paid` too. It was `invoice_settled` before.
+        Its contact comes from its user id and its email address. It has a time of its own. It can send `Big invoice paid` too. It was `invoice_settled` before.
 
-        | key | kind | what it is |
+        | key | kind | meaning |
         |---|---|---|
         | `amount` | money | What was paid. |
         | `due_date` | date, optional |  |
@@ -58,7 +58,7 @@ fn an_export_replaces_what_is_between_its_markers() {
     let updated = plan.update_markdown(text).unwrap();
     assert_eq!(
         updated,
-        "# Events\n\n<!-- events -->\n\n### `a`\n\nIts contact is named when it is sent.\n\n<!-- /events -->\n\nMore.\n"
+        "# Events\n\n<!-- events -->\n\n### `a`\n\nThe caller chooses its contact.\n\n<!-- /events -->\n\nMore.\n"
     );
     assert_eq!(plan.update_markdown(&updated).unwrap(), updated);
     for text in [
@@ -103,7 +103,7 @@ fn paid(amount: i64) -> InvoicePaid<'static> {
 }
 
 #[test]
-fn the_schema_takes_what_is_sent_and_nothing_else() {
+fn the_schema_accepts_only_sent_bodies() {
     let schema = billing().to_json_schema();
     let validator = jsonschema::draft202012::new(&schema).unwrap();
     let ada = || Contact::email("ada@example.com");
@@ -143,7 +143,7 @@ fn the_schema_takes_what_is_sent_and_nothing_else() {
 }
 
 #[test]
-fn the_schema_of_a_lock_is_that_of_its_plan_but_for_the_documentation() {
+fn the_schema_of_a_lock_differs_from_its_plans_only_in_documentation() {
     let lock = Lock::parse(&billing().lock().to_string()).unwrap();
     let validator = jsonschema::draft202012::new(&lock.plan().to_json_schema()).unwrap();
     for body in sent(&paid(200), Contact::user_id(1)) {

@@ -71,7 +71,7 @@ fn a_breaking_change_is_written_only_once_a_line_allows_it() {
 }
 
 #[test]
-fn a_lock_that_is_up_to_date_is_not_written() {
+fn a_current_lock_is_not_written() {
     let text = format!("# A note of ours.\n{}", billing().lock());
     let (_folder, path) = folder(Some(&text));
     billing().update_lock(&path).unwrap();
@@ -79,7 +79,7 @@ fn a_lock_that_is_up_to_date_is_not_written() {
 }
 
 #[test]
-fn a_check_of_nothing_fails() {
+fn an_empty_check_fails() {
     let (_folder, path) = folder(Some("version 1\n"));
     let nothing = billing().check_lock(&path).unwrap_err();
     assert!(matches!(nothing, LockError::Empty { .. }));
@@ -90,7 +90,7 @@ fn a_check_of_nothing_fails() {
 }
 
 #[test]
-fn a_file_that_is_no_lock_is_told_with_its_line() {
+fn an_invalid_lock_is_refused_with_its_line() {
     let (_folder, path) = folder(Some("version 1\nevnt a\n"));
     for held in [billing().check_lock(&path), billing().update_lock(&path)] {
         let error = held.unwrap_err().to_string();

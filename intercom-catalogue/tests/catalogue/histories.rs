@@ -1,5 +1,5 @@
-//! The lock's rules against what companies really changed in the schemas of their events. `histories/convert` made the
-//! tables of the companies' own files.
+//! The lock's rules, on real changes in the schemas of four companies. `histories/convert` made the
+//! tables from the companies' own files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -14,14 +14,15 @@ const IGLU_CENTRAL: &str = include_str!("../histories/iglu-central.txt");
 const WIKIMEDIA: &str = include_str!("../histories/wikimedia.txt");
 const GITLAB: &str = include_str!("../histories/gitlab.txt");
 
-/// One version of a schema, as a lock.
+/// A version of a schema, as a lock.
 struct Version<'a> {
     name: &'a str,
     version: &'a str,
     lock: String,
 }
 
-/// Converts a history. Intercom takes no list, no object, and no key of several types: they are left out.
+/// Converts a history. Leaves out lists, objects and keys of several types, which Intercom does not
+/// take.
 fn versions(history: &str) -> Vec<Version<'_>> {
     let mut versions: Vec<Version<'_>> = Vec::new();
     for line in history.lines().filter(|line| !line.is_empty()) {
@@ -32,7 +33,7 @@ fn versions(history: &str) -> Vec<Version<'_>> {
                 versions.push(Version { name, version, lock });
             }
             [key, of_type, ref texts @ ..] => {
-                let lock = &mut versions.last_mut().expect("a key stands under a schema").lock;
+                let lock = &mut versions.last_mut().expect("a schema has keys").lock;
                 let kind = match of_type.trim_end_matches('!') {
                     "string" => "text",
                     "integer" | "number" => "number",
@@ -54,7 +55,7 @@ fn versions(history: &str) -> Vec<Version<'_>> {
     versions
 }
 
-/// The changes between one version and the next.
+/// Returns the changes between each version and the next.
 fn reviews(history: &str) -> Vec<(String, Review)> {
     let versions = versions(history);
     let pairs = versions.windows(2).filter(|pair| pair[0].name == pair[1].name);
@@ -67,7 +68,7 @@ fn reviews(history: &str) -> Vec<(String, Review)> {
     pairs.collect()
 }
 
-/// How many changes meet each rule, and how many pairs of versions have a change of each class.
+/// Counts the changes of each rule, and the pairs of versions with a change of each class.
 fn check(history: &str, expected: Expect) {
     let reviews = reviews(history);
     let mut rules = BTreeMap::<_, usize>::new();
@@ -127,7 +128,7 @@ fn renamed_values(review: &Review) -> Vec<&'static str> {
     whats.collect()
 }
 
-/// The findings of one pair, as `RULE key`.
+/// Returns the findings of a pair, as `RULE key`.
 fn pair(history: &str, pair: &str) -> Vec<String> {
     let reviews = reviews(history);
     let (_, review) = reviews.iter().find(|(name, _)| name == pair).expect("there is such a pair");
@@ -194,7 +195,7 @@ fn gitlab() {
     );
 }
 
-/// GitLab defines 1,224 events. Intercom takes a tenth of that.
+/// GitLab defines 1,224 events, ten times Intercom's limit.
 #[test]
 fn a_plan_of_ten_times_the_budget_locks_and_compares() {
     let plan = |events| {
@@ -210,7 +211,7 @@ fn a_plan_of_ten_times_the_budget_locks_and_compares() {
     let count = |rule| review.findings().iter().filter(|finding| finding.rule == rule).count();
     assert_eq!((count(Rule::EventAdded), count(Rule::BudgetNear)), (1_124, 1));
     let near = review.findings().iter().find(|finding| finding.rule == Rule::BudgetNear).unwrap();
-    assert_eq!(near.change, "1224 of 120 event names are used");
+    assert_eq!(near.change, "1224 of 120 event names in use");
     let back = few.review_since(&all);
     assert_eq!(back.findings().len(), 1_124);
     assert!(back.findings().iter().all(|finding| finding.rule == Rule::EventRemoved));
@@ -255,9 +256,9 @@ fn a_hundred_times_the_budget_is_reviewed_within_a_minute() {
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
 
-/// Versions whose number promised that nothing breaks, and which break what goes by the key.
+/// Versions whose number promises no break, but which break filters on a key.
 #[test]
-fn breaks_that_a_version_number_hid_are_found() {
+fn breaks_despite_the_version_number_are_found() {
     assert_eq!(
         pair(IGLU_CENTRAL, "snowplow_geolocation_context 1-0-0 to 1-1-0")[..2],
         ["KIND_CHANGED latitude", "KIND_CHANGED longitude"]
@@ -274,9 +275,9 @@ fn breaks_that_a_version_number_hid_are_found() {
     assert_eq!(pushed_out, ["last_edit_date", "verified_items", "search_native_queries"]);
 }
 
-/// The same changes, counted without the rules: by what is in one version and not in the other.
+/// Counts the same changes without the rules: what is in only one of two versions.
 #[test]
-fn the_rules_count_what_a_plain_comparison_counts() {
+fn the_rules_agree_with_a_plain_comparison() {
     for history in [METABASE, IGLU_CENTRAL, WIKIMEDIA, GITLAB] {
         let mut plain = BTreeMap::<_, usize>::new();
         let mut count = |what, by: usize| *plain.entry(what).or_default() += by;
@@ -310,7 +311,7 @@ fn the_rules_count_what_a_plain_comparison_counts() {
             };
             whats.iter().for_each(|what| *found.entry(*what).or_default() += 1);
         }
-        // Between a key and the one that took its place, values may differ too.
+        // The values of a renamed key may differ too.
         let renames = reviews(history).into_iter().flat_map(|(_, review)| renamed_values(&review));
         renames.for_each(|what| *found.get_mut(what).unwrap() -= 1);
         plain.retain(|_, count| *count > 0);
@@ -319,7 +320,7 @@ fn the_rules_count_what_a_plain_comparison_counts() {
     }
 }
 
-/// Versions whose number says that everything is another, and which change nothing.
+/// Versions whose number promises a break, but which change nothing.
 #[test]
 fn a_version_that_changes_nothing_has_no_finding() {
     for (history, name) in [
@@ -327,7 +328,7 @@ fn a_version_that_changes_nothing_has_no_finding() {
         (IGLU_CENTRAL, "snowplow_client_session 1-0-2 to 1-0-3"),
         (METABASE, "metabase_account 1-0-1 to 1-0-2"),
         (METABASE, "metabase_instance 1-1-2 to 1-1-3"),
-        // They changed in what Intercom does not take.
+        // They change only what Intercom does not take.
         (METABASE, "metabase_instance 1-1-1 to 1-1-2"),
         (IGLU_CENTRAL, "snowplow_identity 2-0-0 to 2-0-1"),
     ] {

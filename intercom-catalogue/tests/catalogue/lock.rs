@@ -8,7 +8,7 @@ use crate::billing;
 
 #[test]
 fn a_lock_has_a_line_a_key_in_wire_order_and_events_by_name() {
-    expect![[r#"
+    expect![[r##"
         # What this program sends to Intercom. A test writes this file: UPDATE_EVENTS_LOCK=1 cargo test
         # Change the events, not this file. A change that breaks something needs a line here, with a reason:
         #   allow KEY_REMOVED invoice_paid.seats "why"
@@ -29,7 +29,7 @@ fn a_lock_has_a_line_a_key_in_wire_order_and_events_by_name() {
           also "Big invoice paid"
 
         renamed invoice_settled invoice_paid
-    "#]]
+    "##]]
     .assert_eq(&billing().lock().to_string());
 }
 
@@ -81,7 +81,7 @@ fn names_and_keys_that_look_alike_are_one() {
 }
 
 #[test]
-fn a_line_that_is_none_is_told_with_its_number() {
+fn an_invalid_line_is_refused_with_its_number() {
     let wrong = |line: &str| {
         let text = format!("version 1\nevent a\n  key k text\n{line}\n");
         let error = Lock::parse(&text).unwrap_err();
@@ -93,21 +93,21 @@ fn a_line_that_is_none_is_told_with_its_number() {
         ("event", "an event's name is missing"),
         ("event A", "event `A` is there already: remove one"),
         ("event b mail", "`mail` is not a role"),
-        ("event b \"doc\" email", "`email` is too much for this line"),
+        ("event b \"doc\" email", "`email` does not belong in this line"),
         ("key k text", "key `k` is there already in this event"),
         ("key l string", "`string` is not a kind: expected one of `text`, `number`"),
         ("key l", "the kind of the key's values is missing"),
         ("key l text secret", "`secret` is not a mark"),
         ("key l text \"doc", "the text in quotes does not end"),
         ("texts", "the texts are missing"),
-        ("texts x x", "the text `x` stands there twice: remove one"),
-        ("budget 121", "a budget is a number from 1 to 120, and not `121`"),
-        ("version 2", "the version of this lock is `2`, and 1 is known"),
+        ("texts x x", "the text `x` is there twice: remove one"),
+        ("budget 121", "a budget is a number from 1 to 120, not `121`"),
+        ("version 2", "the version of this lock is `2`, and this program reads version 1"),
         ("allow KEY_LOST a.k \"why\"", "`KEY_LOST` is not a rule"),
         ("allow KEY_REMOVED a.k", "a reason in quotes is missing"),
         ("allow KEY_REMOVED a.k \" \"", "a reason in quotes is missing"),
-        ("<<<<<<< HEAD", "git left a conflict here"),
-        ("=======", "git left a conflict here"),
+        ("<<<<<<< HEAD", "a merge conflict of git"),
+        ("=======", "a merge conflict of git"),
     ] {
         let error = wrong(line);
         assert!(error.starts_with("line 4: ") && error.contains(problem), "{line}: {error}");
@@ -124,6 +124,9 @@ fn a_line_that_is_none_is_told_with_its_number() {
     }
     assert_eq!(Lock::parse("").unwrap_err().to_string(), "line 1: the line `version 1` is missing");
     assert!(
-        Lock::parse("event a").unwrap_err().to_string().contains("the first line is `version 1`")
+        Lock::parse("event a")
+            .unwrap_err()
+            .to_string()
+            .contains("the first line must be `version 1`")
     );
 }

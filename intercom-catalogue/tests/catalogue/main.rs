@@ -1,4 +1,4 @@
-//! What `intercom-catalogue` promises, through its public API.
+//! Tests of `intercom-catalogue` through its public API.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 

@@ -1,11 +1,11 @@
-//! What holds of every lock.
+//! Properties of every lock.
 
 use intercom_catalogue::Lock;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-/// A name as it may stand in a lock, in quotes where it needs them.
+/// Returns a name as in a lock, in quotes where needed.
 fn name() -> impl Strategy<Value = String> {
     let bare = "[a-z]{1,3}(_[a-z0-9]{1,2})?".prop_map(|name| name);
     let other = "[a-z#\"\\\\ é]{1,5}"
@@ -50,7 +50,7 @@ fn event() -> impl Strategy<Value = String> {
 fn lock() -> impl Strategy<Value = Lock> {
     let budget =
         prop_oneof![Just(String::new()), (1..=120).prop_map(|budget| format!("budget {budget}\n"))];
-    (budget, vec(event(), 1..4)).prop_filter_map("a name stands twice", |(budget, events)| {
+    (budget, vec(event(), 1..4)).prop_filter_map("a name is there twice", |(budget, events)| {
         Lock::parse(&format!("version 1\n{budget}{}", events.concat())).ok()
     })
 }

@@ -69,7 +69,7 @@ struct Group { name: String }
 ];
 
 #[test]
-fn each_is_told_with_its_file_and_line() {
+fn each_is_reported_with_its_file_and_line() {
     let folder = a_crate(EVENTS);
     let error = plan("event project_created").check_complete(folder.path()).unwrap_err();
     let SourcesError::Unlisted { unlisted, .. } = &error else { panic!("{error}") };
@@ -96,7 +96,7 @@ fn a_complete_catalogue_may_list_events_of_other_crates() {
 }
 
 #[test]
-fn a_check_of_nothing_fails() {
+fn an_empty_check_fails() {
     let empty = a_crate(&[("lib.rs", "struct NoEvent;")]);
     let error = plan("event a").check_complete(empty.path()).unwrap_err();
     assert!(matches!(error, SourcesError::NoEvents(_)));
