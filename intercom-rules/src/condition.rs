@@ -177,7 +177,7 @@ impl Expression {
         }
     }
 
-    /// Returns whether every event that meets the condition has the key.
+    /// Returns whether every matching event has the key.
     pub(crate) fn implies_present(&self, key: &str) -> bool {
         self.implies(key, true)
     }

@@ -45,7 +45,7 @@ impl std::error::Error for RulesError {}
 pub struct Mistake {
     /// The line and the column in the text, from 1. `None` for rules from code.
     pub position: Option<(usize, usize)>,
-    /// What is wrong, and what to do.
+    /// The mistake and its fix.
     pub message: String,
 }
 

@@ -80,7 +80,7 @@ impl<'a> serde::Deserialize<'a> for KeyText<'a> {
     }
 }
 
-/// Compares keys and names as Intercom does, ignoring case, and how an accent is written.
+/// Compares keys and names as Intercom does: ignores case, and the encoding of accents.
 pub(crate) fn is_same_key(one: &str, other: &str) -> bool {
     one == other
         || one.eq_ignore_ascii_case(other)

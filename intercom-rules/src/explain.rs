@@ -7,7 +7,7 @@ use crate::condition::{Expression, Leaf};
 
 /// The rules that match an event, and why. [`Rules::explain`](crate::Rules::explain) returns it.
 ///
-/// `Display` is for people. It shows the conditions of the rules, and no value of the event.
+/// `Display` shows the conditions of the rules, and no value of the event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {

@@ -14,7 +14,7 @@
 //! | booleans | `is`, `not` |
 //! | any | `present = true`, `absent = true` |
 //!
-//! Money is written as `"1000.00 EUR"`, a date as `2026-01-31` or `2026-01-31T12:00:00Z`.
+//! Write money as `"1000.00 EUR"`, and a date as `2026-01-31` or `2026-01-31T12:00:00Z`.
 //!
 //! `all = [{ … }, { … }]`, `any = [ … ]` and `not = { … }` combine conditions. Write a key that is
 //! itself named `any` as `keys = { any = … }`.
@@ -29,15 +29,15 @@
 //!   some of the metadata, write `also_send = { name = "…", keys = ["amount"] }`.
 //! - `rename = "name"` sends the event under another name. If several rules match, the first
 //!   `rename` counts.
-//! - `drop = true` drops the event, also if another rule renames it. Its derived events are still
-//!   sent.
+//! - `drop = true` drops the event, even if another rule renames it. The rules still send the
+//!   derived events.
 //!
 //! ## Mistakes
 //!
-//! Loading checks the rules against a [`Catalogue`](intercom_core::Catalogue). It refuses unknown
-//! events and keys, and conditions that can never hold, with line and column. It also refuses an
-//! action whose event does not fit the catalogue's type of that name: the event has an unknown
-//! key, has a key of another kind, or lacks a required key.
+//! Loading checks the rules against a [`Catalogue`](intercom_core::Catalogue). Loading refuses
+//! unknown events and keys, and conditions that can never hold, with line and column. An action's
+//! event must fit the catalogue's type of that name. So loading also refuses an event with an
+//! unknown key, with a key of another kind, or without a required key.
 
 mod check;
 mod condition;

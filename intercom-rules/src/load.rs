@@ -136,7 +136,7 @@ impl fmt::Debug for Rules {
 
 /// Builds rules in code. [`Rules::builder`] returns it.
 #[derive(Clone, Debug)]
-#[must_use = "a builder does nothing until `build` is called"]
+#[must_use = "a builder does nothing until `build`"]
 pub struct RulesBuilder {
     pub(crate) rules: Vec<Rule>,
 }

@@ -91,7 +91,7 @@ impl Rule {
         self
     }
 
-    /// Drops the event. Its derived events are still sent.
+    /// Drops the event, and keeps its derived events.
     pub fn drop_event(mut self) -> Self {
         self.drops = true;
         self

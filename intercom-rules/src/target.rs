@@ -7,7 +7,7 @@ use crate::condition::Expression;
 use crate::evaluate::is_same_key;
 use crate::rule::Spotted;
 
-/// The event that an action makes.
+/// The event of an action.
 pub(crate) struct Target<'a> {
     /// The event that meets the rule.
     pub(crate) of: &'static EventDescription,
@@ -98,8 +98,8 @@ impl Target<'_> {
             check.mistake(
                 spot,
                 format!(
-                    "the key `{key}` is sensitive in `{from}` and not in `{to}`, so its values would \
-                     be shown; {}, or mark the field of `{to}` with `#[event(sensitive)]`",
+                    "the key `{key}` is sensitive in `{from}` and not in `{to}`, so its values \
+                     would be shown; {}, or mark the field of `{to}` with `#[event(sensitive)]`",
                     self.without(key)
                 ),
             );
@@ -141,7 +141,8 @@ impl Target<'_> {
             _ => "choose the keys, as in `also_send = { name = \"…\", keys = [\"…\"] }`",
         };
         let message = format!(
-            "`{from}` has {key} that `{to}` does not have: {}; {fix}, or add {them} to the type of `{to}`",
+            "`{from}` has {key} that `{to}` does not have: {}; {fix}, or add {them} to the type of \
+             `{to}`",
             all.join(", ")
         );
         check.mistake(self.name.1, message);
@@ -167,8 +168,8 @@ impl Target<'_> {
             Some(_) => return None,
         };
         Some(format!(
-            "`{to}` always has the key `{key}`, which {why}; {fix}make it an `Option` in the type of \
-             `{to}`"
+            "`{to}` always has the key `{key}`, which {why}; {fix}make it an `Option` in the type \
+             of `{to}`"
         ))
     }
 }

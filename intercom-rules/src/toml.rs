@@ -175,7 +175,7 @@ impl Reader<'_> {
         Some(AlsoSend { name: name?, keys })
     }
 
-    /// Reads a table of conditions, all of which must hold.
+    /// Reads a table of conditions. All of them must hold.
     fn conditions(&mut self, value: &TomlValue<'_>, combines: bool) -> Vec<Expression> {
         let DeValue::Table(table) = value.get_ref() else {
             self.mistake(spot(value), "conditions are a table, as in `{ plan = \"pro\" }`");
@@ -288,7 +288,7 @@ impl Reader<'_> {
         }
         if leaves.is_empty() && table.iter().all(|(member, _)| &**member.get_ref() == "ignore_case")
         {
-            self.mistake(place, format!("nothing is said about `{name}`; add a condition"));
+            self.mistake(place, format!("`{name}` has no condition; add one"));
         }
         if ignores_case.is_some() {
             leaves.iter_mut().for_each(Leaf::ignore_case);

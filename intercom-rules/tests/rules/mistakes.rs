@@ -87,7 +87,7 @@ fn a_condition_that_can_never_hold_is_refused() {
         (r#"paid_by = { contains = "cheque" }"#, r#"the key `paid_by` never contains "cheque""#),
         (r#"paid_by = { starts_with = "bank" }"#, r#"the key `paid_by` never starts with "bank""#),
         (r#"plan = { like = "x" }"#, "unknown condition `like`, expected one of `is`"),
-        (r#"plan = {}"#, "nothing is said about `plan`"),
+        (r#"plan = {}"#, "`plan` has no condition"),
         (r#"plan = [1]"#, "this is no value to compare with"),
         (r#"any = []"#, "`any` has no conditions"),
         (r#"any = { plan = "x" }"#, "`any` is a list of conditions"),

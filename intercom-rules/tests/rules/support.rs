@@ -43,7 +43,7 @@ pub(crate) struct BigInvoicePaid {
     pub(crate) paid_by: Means,
 }
 
-/// It may have what an invoice has.
+/// Has any key of an invoice, as an option.
 #[derive(IntercomEvent)]
 #[event(name = "signed_up")]
 #[derive(Default)]
@@ -60,7 +60,7 @@ pub(crate) struct SignedUp {
 }
 
 catalogue! {
-    /// What happens at Acme.
+    /// The events of Acme.
     pub(crate) static ACME: InvoicePaid, BigInvoicePaid, SignedUp
 }
 
