@@ -50,7 +50,7 @@ pub const fn count_is_allowed(event: &str, parts: &[Part], max_keys: Option<usiz
             .number(count)
             .text(" keys with those of its flattened groups, and may have ")
             .number(limit)
-            .text(": Intercom drops further keys in silence; leave some out");
+            .text(": Intercom drops further keys without an error; leave some out");
         let message = if count <= MAX_MAX_KEYS {
             message.text(", or raise the limit: `#[event(max_keys = ").number(count).text(")]`")
         } else {

@@ -1,8 +1,8 @@
 //! Appends tokens one by one.
 //!
 //! `quote!` makes a stream, and each stream that it interpolates is a call into the compiler. A
-//! derive runs unoptimized, and waits for these calls. So the tokens that stand for every field are
-//! appended: the bench `compile_time` shows the difference.
+//! derive runs unoptimized, and waits for these calls. So the code appends
+//! the tokens of each field: the bench `compile_time` shows the difference.
 
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream};
 use quote::TokenStreamExt;

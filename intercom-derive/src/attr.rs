@@ -1,5 +1,4 @@
-//! Reads `#[event(…)]` attributes: the words, where each may stand, and that each stands there
-//! once.
+//! Reads `#[event(…)]` attributes: their words, and the items that take each word, once each.
 
 use proc_macro2::{Ident, TokenTree};
 use quote::ToTokens;
@@ -10,7 +9,7 @@ use syn::{Attribute, Lit, LitInt, LitStr, Meta, Path, Token};
 use crate::errors::Errors;
 use crate::rename::RenameRule;
 
-/// The item that an attribute stands on.
+/// The item with the attribute.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Struct,
@@ -56,7 +55,7 @@ impl Place {
 
 use Place::{Enum, Field, Group, GroupField, Newtype, Struct, ValueEnum, ValueVariant, Variant};
 
-/// A word of `#[event(…)]`, where it may stand, and the advice for other places.
+/// A word of `#[event(…)]`, the items that take it, and the advice for other items.
 struct Known<W: 'static> {
     word: W,
     text: &'static str,
@@ -89,13 +88,15 @@ const TYPE_WORDS: &[Known<TypeWord>] = &[
         TypeWord::Name,
         "name",
         &[Struct, Variant],
-        "an event's name goes on the struct, or on each variant of an enum, and a key is set with `rename = \"…\"`",
+        "an event's name goes on the struct, or on each variant of an enum; for a key, write \
+         `rename = \"…\"`",
     ),
     known(
         TypeWord::RenameAll,
         "rename_all",
         &[Struct, Enum, Variant, Group, ValueEnum],
-        "the form of all keys or variants goes on the type that has them, and one is set with `rename = \"…\"`",
+        "the case of all keys or variants goes on their type; for one of them, write `rename = \
+         \"…\"`",
     ),
     known(
         TypeWord::MaxKeys,
@@ -144,7 +145,7 @@ const FIELD_WORDS: &[Known<FieldWord>] = &[
         FieldWord::Rename,
         "rename",
         &[Field, GroupField, ValueVariant],
-        "it sets the key of a field or the text of a variant, and an event is named with `name = \"…\"`",
+        "it sets the key of a field or the text of a variant; for an event, write `name = \"…\"`",
     ),
     known(FieldWord::Skip, "skip", &[Field, GroupField], FIELD),
     known(FieldWord::Flatten, "flatten", &[Field, GroupField], FIELD),
@@ -161,12 +162,14 @@ const FIELD_WORDS: &[Known<FieldWord>] = &[
 const FIELD: &str = "it goes on a field of an event or a group";
 
 /// The advice for a name on a type that also derives an event.
-const ONE_DERIVE_OF_GROUP: &str = "an event has a name and a group is flattened into events: derive `IntercomEvent` or `EventMetadata`, not both";
-const ONE_DERIVE_OF_VALUE: &str = "an event has a name and a value stands under a key: derive `IntercomEvent` or `MetadataValue`, not both";
+const ONE_DERIVE_OF_GROUP: &str = "an event has a name, and a group is a part of events: derive \
+                                   `IntercomEvent` or `EventMetadata`, not both";
+const ONE_DERIVE_OF_VALUE: &str = "an event has a name, and a value has a key: derive \
+                                   `IntercomEvent` or `MetadataValue`, not both";
 
 const ROLE: &str = "it goes on a field of the event itself";
 
-/// One attribute. It keeps its span, and refuses a second use.
+/// An attribute with its span. Refuses a second use.
 pub(crate) struct Attr<T> {
     found: Option<Found<T>>,
 }
@@ -248,7 +251,7 @@ impl TypeAttrs {
                     let path = path(word, &meta, "also = big_invoice")?;
                     let text = |path: &Path| path.to_token_stream().to_string();
                     if read.also.iter().any(|other| text(other) == text(&path)) {
-                        errors.at(&path, "this function is named by `also` already; remove one");
+                        errors.at(&path, "`also` has this function already; remove one");
                     } else {
                         read.also.push(path);
                     }
@@ -337,7 +340,7 @@ impl FieldAttrs {
     }
 }
 
-/// Passes each word that may stand here to `read`, and each other word to `refused`. Goes on after
+/// Passes each word that this item takes to `read`, and each other word to `refused`. Goes on after
 /// a mistake.
 fn each<W: Copy>(
     attrs: &[Attribute],
@@ -386,7 +389,7 @@ fn each<W: Copy>(
     }
 }
 
-/// Returns the word of an attribute, if `own` has it and it may stand here.
+/// Returns the word of an attribute, if `own` has the word and this item takes it.
 fn allowed<W: Copy>(path: &Path, place: Place, own: &[Known<W>]) -> syn::Result<(W, Ident)> {
     let Some(word) = path.get_ident() else {
         return Err(syn::Error::new_spanned(path, unknown("a path", place, None)));
@@ -469,7 +472,7 @@ fn literal(
     }
 }
 
-/// Parses a bare path after `word =`.
+/// Parses a path after `word =`.
 fn path(word: &Ident, meta: &ParseNestedMeta<'_>, example: &str) -> syn::Result<Path> {
     let input = value(word, meta, example)?;
     if input.peek(Lit) {

@@ -25,7 +25,7 @@ pub(crate) struct CatalogueInput {
     lines: Vec<Line>,
 }
 
-/// One line of a catalogue.
+/// A line of a catalogue.
 enum Line {
     Type(Type),
     Catalogue(Path),
@@ -53,7 +53,10 @@ impl Parse for CatalogueInput {
                 break;
             }
             if input.peek(Token![=]) {
-                return Err(input.error("a catalogue has no value: list types that derive `IntercomEvent`, with a comma between them"));
+                return Err(input.error(
+                    "a catalogue has no value: list types that derive \
+                                        `IntercomEvent`, with a comma between them",
+                ));
             }
             input.parse::<Token![,]>()?;
         }
@@ -62,7 +65,8 @@ impl Parse for CatalogueInput {
             return Err(syn::Error::new(
                 ident.span(),
                 format_args!(
-                    "a catalogue lists at least one event: `static {ident}: ProjectCreated, InvoicePaid<'_>`"
+                    "a catalogue lists at least one event: `static {ident}: ProjectCreated, \
+                     InvoicePaid<'_>`"
                 ),
             ));
         }
@@ -88,7 +92,8 @@ fn attributes(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Option<Lit
             Some(number) if allowed(&number) => budget = Some(number),
             Some(number) => errors.at(
                 number,
-                "a budget is a number from 1 to 120: Intercom takes no more event names in a workspace",
+                "a budget is a number from 1 to 120: Intercom takes no more event names in a \
+                 workspace",
             ),
             None => errors.at(attr, "`budget` takes a number in parentheses: `#[budget(90)]`"),
         }
@@ -138,14 +143,14 @@ pub(crate) fn expand(input: &CatalogueInput) -> TokenStream {
     });
     // The path's tokens come from the core's macro. Errors would point there without new spans.
     quote! {
-        #(#attrs)*
+        # (#attrs)*
         #vis static #ident: #krate::Catalogue = {
             use #krate::__private_0_1_0 as __p;
             __p::Catalogue::__new(#name, #doc, #budget, &[#(#lines),*])
         };
         const _: () = {
             use #krate::__private_0_1_0 as __p;
-            #(#checks)*
+            # (#checks)*
         };
     }
 }

@@ -37,7 +37,7 @@ impl Errors {
 impl Drop for Errors {
     fn drop(&mut self) {
         if !std::thread::panicking() && self.found.borrow().is_some() {
-            panic!("the mistakes of a derive were collected and not reported");
+            panic!("a derive collected mistakes and did not report them");
         }
     }
 }

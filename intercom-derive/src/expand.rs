@@ -28,7 +28,7 @@ pub(crate) fn expand(input: &Input<'_>) -> TokenStream {
     )
 }
 
-/// Wraps the output in a scope where its names meet no others.
+/// Wraps the output in a scope of its own, so that its names do not collide with others.
 pub(crate) fn wrap(krate: Option<&Path>, output: TokenStream) -> TokenStream {
     let krate = match krate {
         Some(path) => quote!(#path),
@@ -69,7 +69,7 @@ fn event(input: &Input<'_>) -> TokenStream {
         }
     });
     quote! {
-        #(#checks)*
+        # (#checks)*
 
         #[automatically_derived]
         impl #impl_generics __p::IntercomEvent for #ident #ty_generics #where_clause {
@@ -147,7 +147,7 @@ fn group(input: &Input<'_>) -> TokenStream {
     let metadata = metadata(input);
     let name = ident.unraw().to_string();
     quote! {
-        #(#checks)*
+        # (#checks)*
 
         #[automatically_derived]
         impl #impl_generics __p::EventMetadata for #ident #ty_generics #where_clause {
@@ -482,7 +482,7 @@ fn distinct(record: &Record<'_>) -> TokenStream {
     }
     quote! {
         const __PARTS: &[__p::Part] = &[#(#parts),*];
-        #(#checks)*
+        # (#checks)*
     }
 }
 

@@ -1,7 +1,8 @@
-//! Recognizes types of other crates that a feature of the core makes values, and lists, which are none.
+//! Recognizes lists, which are no values, and types of other crates that a feature of the core
+//! makes values.
 //!
-//! The derive does not know the core's features. It names a trait for each crate. With the feature,
-//! that trait is `MetadataValue`. Without it, the trait's message names the feature.
+//! The derive does not know the core's features. So it names a trait for each crate. With the
+//! feature, that trait is `MetadataValue`. Without it, the trait's message names the feature.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};

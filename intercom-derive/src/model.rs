@@ -31,7 +31,7 @@ pub(crate) struct Input<'a> {
     pub(crate) records: Vec<Record<'a>>,
 }
 
-/// One event, or one group of keys.
+/// An event, or a group of keys.
 pub(crate) struct Record<'a> {
     /// The struct's or the variant's name.
     pub(crate) ident: &'a Ident,
@@ -102,7 +102,7 @@ pub(crate) struct Key {
     pub(crate) text: String,
     pub(crate) span: Span,
     pub(crate) renamed: bool,
-    /// The role that has the field's name, unless the field is renamed.
+    /// The role with the field's name, unless the field has a `rename`.
     pub(crate) role: Option<Role>,
 }
 
@@ -208,7 +208,12 @@ impl<'a> Input<'a> {
                 data.variants.iter().filter_map(record).collect()
             }
             (Data::Enum(data), Target::Group) => {
-                errors.at(data.enum_token, "a group of metadata keys is a struct with named fields, not an enum: for one event a variant derive `IntercomEvent`");
+                errors.at(
+                    data.enum_token,
+                    "a group of metadata keys is a struct with named \
+                                            fields, not an enum: for one event a variant derive \
+                                            `IntercomEvent`",
+                );
                 Vec::new()
             }
             (Data::Union(data), _) => {
@@ -240,7 +245,11 @@ fn require_name(attrs: &TypeAttrs, ident: &Ident, enum_ident: Option<&Ident>, er
     let what = if enum_ident.is_some() { "variant" } else { "struct" };
     errors.at(
         ident,
-        format_args!("this {what} has no event name: put `#[event(name = \"{name}\")]` on it (the name is written out, so that renaming the {what} does not rename the event)"),
+        format_args!(
+            "this {what} has no event name: put `#[event(name = \"{name}\")]` on it (the \
+                      name is written out, so that a rename of the {what} does not rename the \
+                      event)"
+        ),
     );
 }
 
@@ -387,21 +396,21 @@ fn refuse_conflicts(attrs: &FieldAttrs, errors: &Errors) {
     };
     let mut roles_set = roles.into_iter().flatten();
     if let Some(skip) = attrs.skip.word() {
-        refuse(&roles, skip, "a skipped field is not sent at all");
-        refuse(&[attrs.flatten.word()], skip, "a skipped field is not sent at all");
-        refuse(&shaping, skip, "a skipped field is not sent at all");
-        refuse(&sensitive, skip, "a skipped field is not sent at all");
+        refuse(&roles, skip, "the event does not send a skipped field");
+        refuse(&[attrs.flatten.word()], skip, "the event does not send a skipped field");
+        refuse(&shaping, skip, "the event does not send a skipped field");
+        refuse(&sensitive, skip, "the event does not send a skipped field");
     } else if let Some(role) = roles_set.next() {
         let others: Vec<_> = roles_set.map(Some).collect();
         refuse(&others, role, "a field has one role");
-        refuse(&[attrs.flatten.word()], role, "a role field is sent as itself, not as metadata");
-        refuse(&shaping, role, "a role field is sent as itself, not as metadata");
-        refuse(&sensitive, role, "what names a contact is never shown");
+        refuse(&[attrs.flatten.word()], role, "a role field is not metadata");
+        refuse(&shaping, role, "a role field is not metadata");
+        refuse(&sensitive, role, "no view shows a contact anyway");
     } else if let Some(flatten) = attrs.flatten.word() {
         refuse(&shaping, flatten, "a flattened field has no key and no value of its own");
         refuse(&sensitive, flatten, "mark the sensitive fields of the group instead");
     } else if let (Some(display), Some(with)) = (attrs.display.word(), attrs.with.word()) {
-        refuse(&[Some(with)], display, "both say what value is sent");
+        refuse(&[Some(with)], display, "each of them chooses the value");
     }
 }
 
@@ -414,7 +423,7 @@ fn doc_lines(attrs: &[Attribute]) -> impl Iterator<Item = &LitStr> {
                 Lit::Str(line) => Some(line),
                 _ => None,
             },
-            // `#[doc = include_str!(…)]` holds a macro that is not expanded yet.
+            // `#[doc = include_str!(…)]` holds a macro before its expansion.
             _ => None,
         }
     })

@@ -1,7 +1,7 @@
 //! Intercom's rules for names and keys, as sentences for error messages.
 //!
-//! `intercom-core` has the same rules for names known only at run time. A derive crate is built
-//! before its users and cannot call them. Tests keep the two equal.
+//! `intercom-core` has the same rules for names known only at run time. The core depends on
+//! this crate, so the derive cannot call them. Tests keep the two equal.
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -44,7 +44,10 @@ pub(crate) fn name_mistake(name: &str) -> Option<String> {
     }
     let chars = name.chars().count();
     (chars > MAX_NAME_CHARS).then(|| {
-        format!("an event name may have {MAX_NAME_CHARS} characters, and this one has {chars}: shorten it")
+        format!(
+            "an event name may have {MAX_NAME_CHARS} characters, and this one has {chars}: \
+                 shorten it"
+        )
     })
 }
 
@@ -117,7 +120,7 @@ pub(crate) fn fold(text: &str) -> String {
 pub(crate) fn sameness(one: &str, other: &str) -> &'static str {
     match one.to_lowercase() == other.to_lowercase() {
         true => "upper and lower case are the same",
-        false => "they look the same, and differ in how an accent is written",
+        false => "they look the same, and differ in the encoding of an accent",
     }
 }
 

@@ -2,16 +2,16 @@
 //! them.
 //!
 //! The derives do not read serde's attributes. A type that also derives serde's traits may have
-//! them. Its author may expect them to count: a field under `#[serde(skip)]` would then be sent. So
-//! each attribute that changes what serde writes needs one of ours beside it. The others are
-//! harmless:
+//! them. Its author may expect them to count, but the derive would send a field under
+//! `#[serde(skip)]`. So each attribute that changes what serde writes needs one of ours beside it.
+//! The others are harmless:
 //!   - what serde reads: `alias`, `default`, `deserialize_with`, `from`, `try_from`,
 //!     `skip_deserializing`, `deny_unknown_fields`, `expecting`, `other`, `field_identifier`,
 //!     `variant_identifier`;
 //!   - what serde's code looks like: `bound`, `borrow`, `crate`, `remote`;
-//!   - how serde tells types and variants apart, which an event's required name does: `tag`,
-//!     `content`, `untagged`, and `rename` and `skip` on a type or variant, and `rename_all` on an
-//!     enum.
+//!   - how serde tells types and variants apart: `tag`, `content`, `untagged`, `rename` and `skip`
+//!     on
+//!     a type or variant, and `rename_all` on an enum. Events have a required name for that.
 
 use proc_macro2::Ident;
 use quote::ToTokens;
@@ -43,7 +43,7 @@ pub(crate) fn check(input: &Input<'_>, errors: &Errors) {
     }
 }
 
-/// One word of a `#[serde(…)]` attribute, and its text for serializing.
+/// A word of a `#[serde(…)]` attribute, and its text for serializing.
 struct Word {
     ident: Ident,
     text: Option<LitStr>,
@@ -122,7 +122,8 @@ fn check_enum(of_type: &[Word], ruled: bool, variants: &[Variant<'_>], errors: &
                 if let Some((other, ours)) = other {
                     let rule = rule.value();
                     let fix = format!(
-                        "add `#[event(rename_all = \"{rule}\")]` to send `{other}`, or `#[event(rename_all = \"PascalCase\")]` to send `{ours}`"
+                        "add `#[event(rename_all = \"{rule}\")]` to send `{other}`, or \
+                         `#[event(rename_all = \"PascalCase\")]` to send `{ours}`"
                     );
                     refuse_value(word, &fix, errors);
                 }
@@ -140,7 +141,8 @@ fn check_enum(of_type: &[Word], ruled: bool, variants: &[Variant<'_>], errors: &
         for word in words(variant.attrs) {
             let fix = match (word.ident.to_string().as_str(), &word.text) {
                 ("rename", Some(name)) if name.value() != *ours => format!(
-                    "add `#[event(rename = \"{}\")]`, or `#[event(rename = \"{ours}\")]` to keep this text",
+                    "add `#[event(rename = \"{}\")]`, or `#[event(rename = \"{ours}\")]` to keep \
+                     this text",
                     name.value()
                 ),
                 ("skip" | "skip_serializing", _) => {
@@ -180,10 +182,14 @@ fn check_field_word(word: &Word, field: &Field<'_>, errors: &Errors) {
         // An event omits `None` by itself.
         ("skip_serializing_if", Some(path)) if path.ends_with("Option::is_none") => {}
         ("skip_serializing_if", _) if !matches!(convert, Convert::With(_)) => refuse(
-            "add `#[event(with = path)]`, a function that returns `None` to leave the key out, or `#[event(with = std::convert::identity)]` to send every value".into(),
+            "add `#[event(with = path)]`, a function that returns `None` to leave the key out, or \
+             `#[event(with = std::convert::identity)]` to send every value"
+                .into(),
         ),
         ("with" | "serialize_with" | "getter", _) if matches!(convert, Convert::None) => refuse(
-            "add `#[event(with = path)]`, a function that makes the value, or `#[event(with = std::convert::identity)]` to send the field as it is".into(),
+            "add `#[event(with = path)]`, a function that makes the value, or `#[event(with = \
+             std::convert::identity)]` to send the field as it is"
+                .into(),
         ),
         _ => {}
     }
@@ -201,7 +207,8 @@ fn check_type_word(word: &Word, rename_all: &str, records: &[Record<'_>], errors
                 .find_map(|field| other_key(field, form).map(|other| (field.ident, other)));
             if let Some((ident, other)) = other {
                 refuse(format!(
-                    "add `#[event(rename_all = \"{}\")]` to send `{other}`, or `#[event(rename_all = \"snake_case\")]` to send `{}`",
+                    "add `#[event(rename_all = \"{}\")]` to send `{other}`, or `#[event(rename_all \
+                     = \"snake_case\")]` to send `{}`",
                     rule.value(),
                     ident.unraw(),
                 ));
@@ -214,7 +221,9 @@ fn check_type_word(word: &Word, rename_all: &str, records: &[Record<'_>], errors
             ));
         }
         ("transparent", None) if fields.any(is_unmarked) => refuse(
-            "add `#[event(flatten)]` to the field to spread its keys, or `#[event(rename = \"…\")]` to send it under a key".into(),
+            "add `#[event(flatten)]` to the field to spread its keys, or `#[event(rename = \
+             \"…\")]` to send it under a key"
+                .into(),
         ),
         _ => {}
     }

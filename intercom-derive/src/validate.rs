@@ -58,7 +58,7 @@ fn check_names_differ(records: &[Record<'_>], errors: &Errors) {
     }
 }
 
-/// Checks an earlier name. It may break today's rules, but cannot be the name of a current event.
+/// Checks an earlier name, which may break today's rules. No current event may have that name.
 fn check_earlier_name(record: &Record<'_>, records: &[Record<'_>], errors: &Errors) {
     let Some(was) = &record.was else { return };
     let text = was.value();
@@ -95,7 +95,11 @@ fn check_all_or_none_name_contact(records: &[Record<'_>], errors: &Errors) {
     for record in records.iter().filter(|record| !record.names_contact()) {
         errors.at(
             record.ident,
-            format_args!("variant `{}` names no contact, and `{}` does: give each variant a field marked `user_id`, `email` or `contact_id`, or none", record.ident, naming.ident),
+            format_args!(
+                "variant `{}` names no contact, and `{}` does: give each variant a field \
+                          marked `user_id`, `email` or `contact_id`, or none",
+                record.ident, naming.ident
+            ),
         );
     }
 }
@@ -127,7 +131,10 @@ fn check_keys(record: &Record<'_>, target: Target, errors: &Errors) {
         {
             errors.push(syn::Error::new(
                 key.span,
-                format_args!("letters beyond ASCII are compared with the keys of other groups as they are written: write `{folded}`, small and composed"),
+                format_args!(
+                    "the compiler compares letters beyond ASCII byte by byte with the \
+                              keys of other groups: write `{folded}`, small and composed"
+                ),
             ));
         }
         match seen.iter().find(|(first, _)| *first == folded) {
@@ -161,13 +168,18 @@ fn check_count(record: &Record<'_>, target: Target, errors: &Errors) {
         Some(literal) => match literal.base10_digits().parse::<usize>() {
             Ok(max) if (DEFAULT_MAX_KEYS + 1..=MAX_MAX_KEYS).contains(&max) => max,
             Ok(0..=DEFAULT_MAX_KEYS) => {
-                errors.at(literal, "`max_keys` only raises the limit, to a number from 11 to 20: every event may have 10 keys; remove it");
+                errors.at(
+                    literal,
+                    "`max_keys` only raises the limit of 10, to a number from 11 to \
+                                    20: remove it",
+                );
                 return;
             }
             _ => {
                 errors.at(
                     literal,
-                    "`max_keys` is a number from 11 to 20: Intercom takes no more keys in any version",
+                    "`max_keys` is a number from 11 to 20: Intercom takes no more keys in any \
+                     version",
                 );
                 return;
             }
@@ -181,14 +193,21 @@ fn check_count(record: &Record<'_>, target: Target, errors: &Errors) {
         };
         errors.push(syn::Error::new(
             key.span,
-            format_args!("this event has {count} keys and may have {limit}: Intercom drops further keys in silence; leave some out with `#[event(skip)]`{fix}"),
+            format_args!(
+                "this event has {count} keys and may have {limit}: Intercom drops further \
+                          keys without an error; leave some out with `#[event(skip)]`{fix}"
+            ),
         ));
     }
     if let Some(literal) = &record.max_keys
         && count <= DEFAULT_MAX_KEYS
         && !record.has_flatten()
     {
-        errors.at(literal, "`max_keys` is not needed: this event has no more than 10 keys, which every event may have; remove it");
+        errors.at(
+            literal,
+            "this event needs no `max_keys`, because it has at most 10 keys: remove \
+                            it",
+        );
     }
 }
 
@@ -215,14 +234,31 @@ fn check_field(field: &Field<'_>, input: &Input<'_>, errors: &Errors) {
     match &field.usage {
         Usage::Flatten if input.params.in_type(field.ty()) => errors.at(
             field.ty(),
-            "the keys of a type with type parameters in it cannot be checked before it is used: flatten a type without parameters",
+            "the derive cannot check the keys of a type with type parameters: flatten a type \
+             without parameters",
         ),
         Usage::Value { key, convert, truncate, .. } if rules::is_date_key(&key.text) => {
             if let Some(word) = truncate {
-                errors.at(word, format_args!("the key `{}` ends in `_date`, so its value is a date, which cannot be cut: remove `truncate`, or set another key", key.text));
+                errors.at(
+                    word,
+                    format_args!(
+                        "the key `{}` ends in `_date`, so its value is a \
+                                              date, not text to cut: remove `truncate`, or set \
+                                              another key",
+                        key.text
+                    ),
+                );
             }
             if let Convert::Display(word) = convert {
-                errors.at(word, format_args!("the key `{}` ends in `_date`, and Intercom shows what stands there as a date, not as text: send a `Timestamp`, or set another key", key.text));
+                errors.at(
+                    word,
+                    format_args!(
+                        "the key `{}` ends in `_date`, and Intercom shows its \
+                                              value as a date, not as text: send a `Timestamp`, or \
+                                              set another key",
+                        key.text
+                    ),
+                );
             }
         }
         _ => {}
@@ -242,7 +278,8 @@ fn refuse_unmarked_role(ident: &Ident, role: Role, target: Target, errors: &Erro
             "add `#[event({ident})]`, or `#[event(rename = \"{key}\")]` to send it as metadata"
         ),
         Target::Group => format!(
-            "move it from the group to the event and add `#[event({ident})]`, or add `#[event(rename = \"{key}\")]` to send it as metadata"
+            "move it from the group to the event and add `#[event({ident})]`, or add \
+             `#[event(rename = \"{key}\")]` to send it as metadata"
         ),
     };
     errors.at(ident, format_args!("a field called `{ident}` {what} unless it is marked: {fix}"));

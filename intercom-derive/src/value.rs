@@ -103,7 +103,7 @@ impl<'a> Value<'a> {
         ];
         let roles = roles.map(|(role, method, out)| {
             let [role, method] = [role, method].map(|name| Ident::new(name, ident.span()));
-            // The lifetime delays the bound: the compiler checks it where the type is used.
+            // The lifetime delays the bound: the compiler checks it at each use of the type.
             let bound = quote!(for<'__value> &'__value #ty: __p::#role);
             let bounded = with_bounds(generics, vec![bound]);
             let (impl_generics, ty_generics, where_clause) = bounded.split_for_impl();
@@ -122,7 +122,7 @@ impl<'a> Value<'a> {
                 #value
             }
 
-            #(#roles)*
+            # (#roles)*
         }
     }
 
@@ -183,7 +183,8 @@ fn newtype<'a>(ident: &'a Ident, fields: &'a Fields, errors: &Errors) -> Option<
                     for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("event")) {
                         errors.at(
                             attr,
-                            "a newtype is sent as its inner value, which takes no attribute: implement `MetadataValue` by hand to send another",
+                            "a newtype sends its inner value, and takes no attribute: implement \
+                             `MetadataValue` by hand to send another",
                         );
                     }
                     let span = unnamed.paren_token.span.join();
@@ -191,13 +192,15 @@ fn newtype<'a>(ident: &'a Ident, fields: &'a Fields, errors: &Errors) -> Option<
                 }
                 _ => errors.at(
                     unnamed,
-                    "a newtype has one field, which is sent: for another value implement `MetadataValue` by hand",
+                    "a newtype has one field, and sends it: for another value, implement \
+                     `MetadataValue` by hand",
                 ),
             }
         }
         Fields::Named(_) => errors.at(
             ident,
-            "a struct with named fields is a group of keys, not one value: derive `EventMetadata` and mark the field with `#[event(flatten)]`, or make it a newtype",
+            "a struct with named fields is a group of keys, not one value: derive `EventMetadata` \
+             and mark the field with `#[event(flatten)]`, or make it a newtype",
         ),
         Fields::Unit => errors.at(ident, "a unit struct has no value to send: make it a newtype"),
     }
@@ -239,7 +242,8 @@ fn unit_enum<'a>(
         if !variant.fields.is_empty() {
             errors.at(
                 &variant.fields,
-                "a value is flat, and this variant holds more than its name: remove its fields, or implement `MetadataValue` by hand",
+                "a value is flat, and this variant holds more than its name: remove its fields, or \
+                 implement `MetadataValue` by hand",
             );
         }
         let text = match attrs.rename.value() {
@@ -257,7 +261,10 @@ fn unit_enum<'a>(
         if chars > MAX_TEXT_CHARS {
             errors.push(syn::Error::new(
                 text.span,
-                format_args!("this text has {chars} characters, and Intercom takes {MAX_TEXT_CHARS}: shorten it"),
+                format_args!(
+                    "this text has {chars} characters, and Intercom takes \
+                              {MAX_TEXT_CHARS}: shorten it"
+                ),
             ));
         }
         Variant { ident: &variant.ident, attrs: &variant.attrs, text }
