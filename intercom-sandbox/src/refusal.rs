@@ -69,6 +69,7 @@ impl Problem {
     }
 
     /// Returns the hint without the id of a contact.
+    #[cfg_attr(not(feature = "program"), expect(dead_code, reason = "only the program logs"))]
     pub(crate) fn hint_without_id(&self) -> Option<&str> {
         self.hint.as_ref().map(Hint::without_id)
     }

@@ -15,4 +15,5 @@ mod serve;
 pub(crate) use body::{ReadBody, read as read_body};
 pub(crate) use call::{answer, refuse_tls};
 pub(crate) use events::{SUMMARIES, create_summaries};
+#[cfg(feature = "program")]
 pub(crate) use route::path_without_identifiers;

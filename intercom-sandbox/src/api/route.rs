@@ -65,6 +65,7 @@ const UNSUPPORTED_PATHS: [&str; 40] = [
 ];
 
 /// The segments of paths that the sandbox has, except identifiers.
+#[cfg(feature = "program")]
 const SEGMENTS: [&str; 17] = [
     "archive",
     "block",
@@ -86,6 +87,7 @@ const SEGMENTS: [&str; 17] = [
 ];
 
 /// Returns a path for a log, with `…` for each segment that may be an identifier.
+#[cfg(feature = "program")]
 pub(crate) fn path_without_identifiers(path: &str) -> String {
     let is_known = |segment| SEGMENTS.contains(&segment) || UNSUPPORTED_PATHS.contains(&segment);
     let segments = path.split('/').map(|segment| if is_known(segment) { segment } else { "…" });
