@@ -277,6 +277,10 @@ impl Writer {
         now: Millis,
         reply: oneshot::Sender<Result<Next, OutboxError>>,
     ) {
+        // A turn must not begin for a caller that has gone: a standby of another process would see it.
+        if reply.is_closed() {
+            return;
+        }
         let next = self.lease(standing, limit, now);
         if let Err(fault) = &next {
             self.database.failed(fault);

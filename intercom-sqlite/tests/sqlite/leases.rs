@@ -90,6 +90,25 @@ async fn a_lease_that_is_dropped_while_it_is_asked_for_gives_its_events_back() {
     assert_eq!(engine.lease_ids(10).await, [1, 2, 3]);
 }
 
+/// The caller drops the call before the writer begins it, and then the deliverer's turn ends.
+#[tokio::test]
+async fn a_lease_that_is_dropped_before_it_begins_begins_no_turn() {
+    let place = Place::new();
+    let Engine { outbox, tenure } = place.engine().await;
+    let (epoch, standby) = (tenure.epoch, place.open());
+    let stopped = place.clock.stop(&standby);
+    {
+        let mut lease = pin!(standby.lease(Standing::Standby(epoch), 1));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(lease.as_mut().poll(&mut context).is_pending());
+    }
+    drop(tenure);
+    drop(stopped);
+    // The standby serves this call after the lease.
+    accept(&standby, &events(1)).await;
+    assert_eq!(Engine::begin(&outbox).await.epoch().get(), epoch.get() + 1);
+}
+
 /// A tenure that a caller dropped does not block the next deliverer.
 #[tokio::test]
 async fn a_turn_that_is_dropped_before_it_is_read_ends() {
