@@ -4,10 +4,11 @@ use crate::check;
 use crate::description::{AlsoDescription, EventDescription};
 use crate::event::IntercomEvent;
 
-/// The events that a program can send: a constant list that [`catalogue!`](crate::catalogue!)
-/// makes.
+/// The events that a program can send: a list in a static, which
+/// [`catalogue!`](crate::catalogue!) makes.
 ///
-/// Documentation, lock files and rules read the list.
+/// `intercom-catalogue` writes documentation and the lock file from the list. Rules are checked
+/// against it.
 #[derive(Debug)]
 pub struct Catalogue {
     name: &'static str,
@@ -85,7 +86,8 @@ impl Catalogue {
         self.budget
     }
 
-    /// Returns the types in the order of the list, with those of other catalogues in their place.
+    /// Returns the types in the order of the list. The types of another catalogue stand where the
+    /// list names it.
     pub fn types(&self) -> impl Iterator<Item = &'static TypeDescription> {
         fn collect(entries: &'static [Entry], types: &mut Vec<&'static TypeDescription>) {
             for entry in entries {
@@ -106,7 +108,7 @@ impl Catalogue {
     }
 
     /// Returns the event of this name. Intercom ignores case in names, and so does this lookup. It
-    /// also ignores whether an accented letter is one character or two.
+    /// also ignores whether an accented letter is one character or a letter and a combining accent.
     pub fn event(&self, name: &str) -> Option<&'static EventDescription> {
         let folded = crate::rules::fold(name);
         self.events().find(|event| event.folded_name == folded)
@@ -124,7 +126,7 @@ impl Catalogue {
     }
 }
 
-/// Lists the events of a program, as a constant.
+/// Lists the events of a program in a static [`Catalogue`].
 ///
 /// ```
 /// use intercom_core::{IntercomEvent, catalogue};
@@ -158,17 +160,18 @@ impl Catalogue {
 /// assert_eq!((ACME.budget(), ACME.doc()), (90, "What happens at Acme."));
 /// ```
 ///
-/// A line is a type that derives [`IntercomEvent`](derive@crate::IntercomEvent), or `..` and another
-/// catalogue. An Intercom workspace can have 120 event names. `#[budget(…)]` lowers the limit, for a
-/// workspace with other senders.
+/// Each entry is a type that derives [`IntercomEvent`](derive@crate::IntercomEvent), or `..` and
+/// another catalogue. An Intercom workspace can have 120 event names. `#[budget(…)]` lowers that
+/// limit, for a workspace that other programs send events to.
 ///
 /// # What does not compile
 ///
-/// - Two events that have one name to Intercom, also from two catalogues.
-/// - More names than the budget.
+/// - Two events with the same name, or with names that differ only in case, also from two
+///   catalogues.
+/// - More names than the limit.
 /// - A type that is listed twice.
-/// - An unlisted event that `also` sends.
-/// - An earlier name (`was`) that another event has.
+/// - An event that `also` derives, and that the list does not have.
+/// - An earlier name (`was`) that an event of the list has now.
 /// - A [`DynamicEvent`](crate::DynamicEvent), whose names are known only at run time.
 ///
 /// ```compile_fail

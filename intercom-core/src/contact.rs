@@ -9,7 +9,7 @@ use crate::rules::{MAX_NAME_CHARS, is_unseen};
 
 /// The person that an event belongs to, identified in one or more ways.
 ///
-/// Send one identifier. Intercom does not document which identifier counts when an event has
+/// Set one identifier. Intercom does not document which identifier counts when an event has
 /// several. `Debug` shows which identifiers are set, and never their values.
 ///
 /// ```
@@ -30,7 +30,7 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// Creates a contact from your application's id.
+    /// Creates a contact from your application's id of the person.
     pub fn user_id(user_id: impl ToUserId) -> Self {
         Contact::default().with_user_id(user_id)
     }
@@ -41,9 +41,9 @@ impl Contact {
         Contact::default().with_email(email)
     }
 
-    /// Creates a contact from Intercom's own id. A lead has no other identifier.
+    /// Creates a contact from Intercom's own id of the person. A lead has no other identifier.
     ///
-    /// The wire format calls this field `id`. It is never the id of an event.
+    /// In a request, this is the member `id`.
     pub fn contact_id(contact_id: impl ToContactId) -> Self {
         Contact::default().with_contact_id(contact_id)
     }
@@ -98,7 +98,7 @@ impl Contact {
         (contact != Contact::default()).then_some(contact)
     }
 
-    /// Checks that Intercom can look the contact up. Sending an event calls this.
+    /// Checks the identifiers without any I/O. Encoding an event calls this.
     ///
     /// # Errors
     ///
@@ -203,7 +203,7 @@ pub enum ContactError {
         /// The character.
         character: char,
     },
-    /// The email has no `@`. Intercom documents no check of addresses, and would not know this
+    /// The email address has no `@`. Intercom documents no check of addresses. It would find no
     /// contact, or create one that no email reaches.
     #[error(
         "the contact's email has no `@`, so it is no address; correct it, or if it is an id, use it as the user id"
@@ -221,8 +221,8 @@ pub enum ContactError {
     },
 }
 
-/// A type that can be your application's id of a contact: text, integers, and with the feature
-/// `uuid` `uuid::Uuid`. Implement it for your own id types.
+/// A type that can be your application's id of a contact: text, an integer, or `NonZero` of 32 or
+/// 64 bits. The feature `uuid` adds `uuid::Uuid`. Implement the trait for your own id types.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a contact's user id",
     label = "not a user id",

@@ -23,16 +23,17 @@ use crate::value::Timestamp;
 /// The text that replaces a sensitive value.
 pub(crate) const MASK: &str = "[sensitive]";
 
-/// An event ready to be sent: contact, name, second, and the finished JSON body.
+/// An event ready to be sent: its contact, its name, its time in whole seconds, and the finished
+/// JSON body.
 ///
 /// Transports store, retry and send these bytes. No transport encodes the event again or changes
-/// its time, because Intercom recognizes a repeated event by contact, name and second. Clones share
-/// the bytes.
+/// its time, because Intercom recognizes a repeated event by contact, name and second of
+/// `created_at`. Clones share the bytes.
 ///
 /// The event also holds the names of its [sensitive keys](Self::sensitive_keys), and its [derived
 /// events](Self::derived).
 ///
-/// `Debug` shows the name, the second, the size and the names of derived events. It never shows the
+/// `Debug` shows the name, the time, the size and the names of derived events. It never shows the
 /// contact or a value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DataEvent(Arc<Parts>);
@@ -53,7 +54,7 @@ impl DataEvent {
     /// Encodes an event. [`Tracker`](crate::Tracker) does this for you. Tests and custom stores can
     /// call it.
     ///
-    /// The given contact and time count, whatever the event's own fields say.
+    /// The event gets this contact and this time, whatever its own fields say.
     ///
     /// # Errors
     ///
@@ -123,7 +124,7 @@ impl DataEvent {
     ///
     /// # Errors
     ///
-    /// Fails when the bytes are not the body of an event.
+    /// Fails when the bytes are not a JSON object with an event's name, contact and time.
     ///
     /// ```
     /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
@@ -162,11 +163,11 @@ impl DataEvent {
         Ok(parts.into())
     }
 
-    /// Returns the same event at another second.
+    /// Returns the same event with another `created_at`. Derived events keep theirs.
     ///
-    /// Intercom ignores the second of two events that share name, contact and second. A caller that
-    /// foresees such a collision can move the later event. Move an event only before its first
-    /// attempt.
+    /// Intercom mostly ignores the later of two events that share contact, name and second. To make
+    /// both count, move one of them to another second. Move an event only before its first attempt
+    /// to send.
     ///
     /// ```
     /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
@@ -218,7 +219,8 @@ impl DataEvent {
         Parts { name, body, metadata, derived: Vec::new(), ..Parts::clone(&self.0) }.into()
     }
 
-    /// Returns the same event with only the metadata keys that the predicate keeps.
+    /// Returns the same event with only the metadata keys that the predicate keeps. Derived events
+    /// keep all of theirs.
     ///
     /// ```
     /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
@@ -320,7 +322,7 @@ impl DataEvent {
 
     /// Returns the events that `also` derives from this event.
     ///
-    /// A transport that stores events accepts these with this event, all or none. Each has its own
+    /// A transport that stores events stores these with this event, all or none. Each has its own
     /// body, and none has derived events.
     pub fn derived(&self) -> &[DataEvent] {
         &self.0.derived

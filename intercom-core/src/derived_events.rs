@@ -9,8 +9,8 @@ use crate::value::Timestamp;
 
 /// Collects the events that `also` derives from one event. Only the derive calls it.
 ///
-/// A derived event has its cause's second. Its own fields name its contact. Without them it has the
-/// contact of its cause.
+/// A derived event has the `created_at` of its original. It has the original's contact, unless its
+/// own fields name one.
 #[derive(Debug)]
 pub struct DerivedEvents<'a> {
     contact: &'a Contact,

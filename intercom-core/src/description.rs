@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use crate::value::ValueKind;
 
-/// An event as the compiler knows it, before the program sends any.
+/// What is known of an event at compile time.
 ///
 /// ```
 /// use intercom_core::{IntercomEvent, ValueKind};
@@ -32,7 +32,8 @@ use crate::value::ValueKind;
 pub struct EventDescription {
     /// The event's name.
     pub name: &'static str,
-    /// The name as Intercom compares names: in lower case.
+    /// The name in the form that comparisons use: in lower case, with each accented letter as one
+    /// character.
     pub folded_name: &'static str,
     /// The documentation comment on the event, trimmed. Empty without a comment.
     pub doc: &'static str,
@@ -68,8 +69,8 @@ impl EventDescription {
         self.roles.iter().any(|role| *role != Role::CreatedAt)
     }
 
-    /// Returns every key of the event in wire order, with the keys of flattened groups in their
-    /// place.
+    /// Returns every key of the event in the order of the request. The keys of a flattened group
+    /// stand in place of its field.
     pub fn keys(&self) -> Vec<KeyDescription> {
         fn collect(
             fields: &'static [FieldDescription],
@@ -179,7 +180,7 @@ pub struct GroupDescription {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ValueDescription {
-    /// The kind that Intercom shows.
+    /// The kind of value, which decides how Intercom shows it.
     pub kind: ValueKind,
     /// Whether the value may be absent.
     pub optional: bool,

@@ -18,8 +18,8 @@ use crate::value::{
 
 /// An event whose name or keys are known only at run time.
 ///
-/// Each method checks the rules of a derived event. Derive [`IntercomEvent`] when you know the
-/// names as you write the program: the compiler then checks them.
+/// Each method checks at run time what the derive [`IntercomEvent`](derive@crate::IntercomEvent)
+/// checks at compile time. Prefer the derive where the program's source can name event and keys.
 ///
 /// ```
 /// use intercom_core::testing::RecordingTransport;
@@ -52,8 +52,8 @@ impl DynamicEvent {
     ///
     /// # Errors
     ///
-    /// Fails when the name is blank, has more than 255 characters, or has a `.`, a `$` or an
-    /// invisible character.
+    /// Fails when the name is blank, begins or ends with white space, or has more than 255
+    /// characters. Fails when it has a `.`, a `$` or an invisible character.
     pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidEvent> {
         let name = name.as_ref();
         match EventName::new(name) {
@@ -70,7 +70,7 @@ impl DynamicEvent {
         }
     }
 
-    /// Raises the number of keys the event may have, up to 20. The default is 10.
+    /// Raises the limit of metadata keys to a number from 11 to 20. The default is 10.
     ///
     /// # Errors
     ///
@@ -88,9 +88,10 @@ impl DynamicEvent {
     ///
     /// # Errors
     ///
-    /// Fails when the key is blank, forbidden, reserved or a duplicate. Fails when the event has
-    /// its limit of keys. Fails when Intercom would refuse or misread the value. Fails when a key
-    /// that ends in `_date` has no date, or another key has a date.
+    /// Fails when the key is invalid: [`KeyError`] lists the reasons. Fails when
+    /// the event has this key already, or no room for another. Fails when Intercom would refuse or
+    /// misread the value. Fails when the value under a key that ends in `_date` is not a date, or
+    /// when a date is under another key.
     pub fn with(
         mut self,
         key: impl AsRef<str>,

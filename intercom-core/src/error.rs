@@ -11,18 +11,19 @@ use crate::receipt::RateLimit;
 
 /// The error of a failed send, and what to do about it.
 ///
-/// A fault is of one of three kinds. At most one of these questions returns `true`:
+/// At most one of these methods returns `true`:
 ///
 /// - [`is_retryable`](Self::is_retryable): the fault may pass. Send the same event again, not
 ///   before [`retry_after`](Self::retry_after).
-/// - [`is_permanent`](Self::is_permanent): this event is at fault, and no retry will help.
-/// - [`needs_operator`](Self::needs_operator): the access token, the plan, a permission or the
-///   address is wrong. Every event would get the same response until a person fixes that.
+/// - [`is_permanent`](Self::is_permanent): Intercom will not take this event, and no retry will
+///   help.
+/// - [`needs_operator`](Self::needs_operator): the access token, a permission, the address or
+///   the store is wrong, for example. Other events fail too until a person fixes that.
 ///
 /// An unknown contact is none of the three: give up, wait or create the contact, as you choose.
 ///
-/// The error holds no token, contact or value. It may hold up to three characters of a value where
-/// Intercom's own message repeats them.
+/// The error holds no token, contact or value. Where Intercom's own message repeats a value, the
+/// error may hold it, if it is a boolean or has at most three characters.
 ///
 /// ```
 /// use intercom_core::{ErrorKind, SendError};
@@ -53,18 +54,19 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The event is invalid. The check ran before anything was sent. Permanent.
+    /// The event is invalid. Nothing was sent. Permanent.
     InvalidEvent,
-    /// The contact lacks the identifiers to create it. The check ran before anything was sent.
-    /// Permanent.
+    /// The contact cannot be created: an identifier is invalid, or there is neither a user id nor
+    /// an email address. Nothing was sent. Permanent.
     InvalidContact,
     /// Intercom refused the event: 400, 406, 413, 415, 422 or another 4xx, with Intercom's error
     /// list. Permanent.
     Rejected,
-    /// Intercom takes no new event name, because the workspace has 120. Permanent.
+    /// Intercom takes no new event name, because the workspace has its limit of 120. Archive event
+    /// names in Intercom. Permanent.
     EventNameLimit,
-    /// Intercom does not know the contact: 404 with the code `not_found`. The caller decides what
-    /// to do.
+    /// Intercom does not know the contact: 404 with a code such as `not_found`. The caller decides
+    /// what to do.
     UnknownContact,
     /// Several contacts match this identifier: the code `conflict`, or 409. Permanent.
     AmbiguousContact,
@@ -74,19 +76,20 @@ pub enum ErrorKind {
     Forbidden,
     /// Too many requests: 429. Retryable.
     RateLimited,
-    /// Intercom, or a hop on the way, is unavailable: 408, 425 or 5xx. Retryable.
+    /// Intercom, or a server on the way, is unavailable: 408, 425 or 5xx. Retryable.
     Unavailable,
     /// No response came in time. The event may have arrived. Retryable.
     Timeout,
     /// The connection failed or broke. The event may have arrived. Retryable.
     Connection,
-    /// The server's certificate is not trusted: an unknown authority, say, or another host's name.
-    /// Needs an operator.
+    /// The server's certificate is not trusted: it has an unknown issuer, for example, or another
+    /// host's name. Needs an operator.
     Certificate,
     /// A proxy refuses to connect to Intercom, or requires credentials. Needs an operator.
     Proxy,
     /// The response did not come from Intercom: a redirect, a proxy's page, or a 4xx without
-    /// Intercom's error list. Needs an operator, unless one event alone gets it.
+    /// Intercom's error list. Needs an operator. If only one event fails so, a firewall may refuse
+    /// that event's body.
     UnexpectedAnswer,
     /// The transport does not support the call. Needs an operator.
     Unsupported,
@@ -104,11 +107,11 @@ pub enum ErrorKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApiError {
-    /// The error's code, from an open set.
+    /// The error's code. Intercom may add codes.
     pub code: String,
     /// Intercom's message.
     pub message: Option<String>,
-    /// The field that is wrong.
+    /// The member of the request that is wrong.
     pub field: Option<String>,
 }
 
@@ -125,7 +128,7 @@ impl ApiError {
         self
     }
 
-    /// Adds the field that is wrong.
+    /// Adds the member of the request that is wrong.
     #[must_use]
     pub fn with_field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
@@ -224,7 +227,7 @@ impl SendError {
         self.0.kind
     }
 
-    /// Returns whether the fault may pass, so that the caller can send the same event again.
+    /// Returns whether the fault may pass. Then the caller can send the same event again.
     ///
     /// The event keeps its time, by which Intercom recognizes the repetition.
     pub fn is_retryable(&self) -> bool {
@@ -241,8 +244,8 @@ impl SendError {
         )
     }
 
-    /// Returns whether no event can pass until a person fixes the cause: the token, the plan, a
-    /// permission, the address, a proxy or a certificate.
+    /// Returns whether a person must fix the cause: the token, the plan, a permission, the address,
+    /// a proxy, a certificate, the transport or its store.
     pub fn needs_operator(&self) -> bool {
         use ErrorKind::*;
         matches!(
@@ -284,7 +287,8 @@ impl SendError {
         self.0.request_id.as_deref()
     }
 
-    /// Returns how long Intercom asks to wait before the next request, counted from its response.
+    /// Returns how long to wait before the next request, if the response says so. The time counts
+    /// from the response.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }

@@ -14,12 +14,12 @@ use crate::value::Timestamp;
 
 /// Something that happened to a contact, in the form that Intercom records.
 ///
-/// Implement it with `#[derive(IntercomEvent)]`, which checks Intercom's rules at compile time.
-/// Nothing checks a manual implementation, and any version may change the methods. Names known only
-/// at run time need a [`DynamicEvent`](crate::DynamicEvent). A reference, a `Box`, an `Rc` or an
-/// `Arc` of an event is an event.
+/// Implement it with `#[derive(IntercomEvent)]`, which checks Intercom's rules at compile time. Do
+/// not implement it by hand: nothing checks that, and any version may change the methods. For names
+/// known only at run time, use a [`DynamicEvent`](crate::DynamicEvent). A reference, a `Box`, an
+/// `Rc` or an `Arc` of an event is an event.
 ///
-/// The trait is not object safe, because the events of a type are constants. Put events of many
+/// The trait is not object safe, because it has constants. Put events of many
 /// types into one list as [`DataEvent`](crate::DataEvent)s.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",

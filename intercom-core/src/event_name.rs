@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::rules::{self, NameError};
 
-/// The name of an event. Cheap to clone: a derived event's name is a literal.
+/// The name of an event. Cheap to clone: it is a `&'static str` or an `Arc<str>`.
 ///
 /// Events and errors return it as `event_name()`.
 #[derive(Clone)]
@@ -25,8 +25,8 @@ impl EventName {
     ///
     /// # Errors
     ///
-    /// Fails when the name is blank, has more than 255 characters, or has a `.`, a `$` or an
-    /// invisible character.
+    /// Fails when the name is blank, begins or ends with white space, or has more than 255
+    /// characters. Fails when it has a `.`, a `$` or an invisible character.
     pub fn new(name: impl Into<Arc<str>>) -> Result<Self, NameError> {
         let name = name.into();
         rules::check_name(&name)?;

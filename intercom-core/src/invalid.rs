@@ -7,7 +7,7 @@ use crate::event_name::EventName;
 use crate::rules::{KeyError, NameError};
 use crate::value::ValueError;
 
-/// An event that Intercom would refuse or misread. The check runs before anything is sent.
+/// The error of an event that Intercom would refuse or misread. Nothing was sent.
 ///
 /// The error names the event and the key, and never holds a value or a contact.
 ///
@@ -41,12 +41,13 @@ pub enum Reason {
     /// The contact is invalid.
     #[error(transparent)]
     Contact(#[from] ContactError),
-    /// The event's time is so large that it must be milliseconds.
+    /// The event's time is so large that it must be milliseconds: a number of over 100,000,000,000.
     #[error(
         "its time is in the range of milliseconds, and Intercom takes seconds; divide it by 1000"
     )]
     CreatedAtMilliseconds,
-    /// Its time would be now, and the clock of this machine is not set.
+    /// The event has no time of its own, and this machine's clock is wrong: it shows a time before
+    /// October 2026.
     #[error(
         "its time would be now, and the clock of this machine shows a time before this version of \
          the library was written; set the clock, or give the event a time"

@@ -12,9 +12,9 @@ use crate::transport::{ContactCreation, Transport};
 
 /// Logs each event and sends none: for environments without an access token.
 ///
-/// Logs an event with `tracing` at level `INFO`, with its name, second and keys. Only
-/// [`with_values`](Self::with_values) logs contacts and values. The receipt equals that of a real
-/// response, so a delivery over this transport counts the event as delivered.
+/// Logs each event with `tracing` at level `INFO`, with its name, time and keys. Only
+/// [`with_values`](Self::with_values) logs contacts and values. The receipt has the status 202, as
+/// Intercom's has. So a delivery through this transport counts the event as delivered.
 ///
 /// ```
 /// use intercom_core::{LoggingTransport, Tracker, Transport};
@@ -33,13 +33,13 @@ pub struct LoggingTransport {
 }
 
 impl LoggingTransport {
-    /// Creates a transport that logs the name, the second and the keys of each event.
+    /// Creates a transport that logs the name, the time and the keys of each event.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Logs the whole body, with contact and values: for a developer's own machine. Sensitive
-    /// values stay masked. By default, neither is logged.
+    /// Also logs the whole body, with contact and values: for a developer's own machine. Sensitive
+    /// values stay masked. The default is not to log the body.
     #[must_use]
     pub fn with_values(mut self) -> Self {
         self.values = true;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The receipt of an event that Intercom received, or that a transport accepted for later delivery.
+/// The receipt of an event that Intercom accepted, or that a transport stored for later delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     status: Option<u16>,
@@ -11,12 +11,12 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Creates the receipt of an event that Intercom answered with this HTTP status.
+    /// Creates the receipt of an event that Intercom accepted with this HTTP status.
     pub fn delivered(status: u16) -> Self {
         Receipt { status: Some(status), request_id: None, rate_limit: None }
     }
 
-    /// Creates the receipt of an event that waits for delivery. Intercom has not seen it yet.
+    /// Creates the receipt of an event that a transport stored. Intercom does not have it yet.
     pub fn accepted() -> Self {
         Receipt { status: None, request_id: None, rate_limit: None }
     }
@@ -35,12 +35,12 @@ impl Receipt {
         self
     }
 
-    /// Returns whether Intercom has answered for the event.
+    /// Returns whether Intercom accepted the event.
     pub fn is_delivered(&self) -> bool {
         self.status.is_some()
     }
 
-    /// Returns whether the event waits for delivery by this program.
+    /// Returns whether a transport stored the event for later delivery.
     pub fn is_accepted(&self) -> bool {
         self.status.is_none()
     }
@@ -61,7 +61,8 @@ impl Receipt {
     }
 }
 
-/// The content of Intercom's `X-RateLimit` headers: the budget of the current window of 10 seconds.
+/// The content of Intercom's `X-RateLimit` headers. Intercom limits the requests in each window of
+/// 10 seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimit {
@@ -75,11 +76,11 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// The longest reset of a window of 10 seconds. A longer one comes from a wrong clock or
-    /// another unit.
+    /// The longest time until a window of 10 seconds ends: 11 seconds, because Intercom truncates.
+    /// A longer time comes from a wrong clock or another unit.
     pub const MAX_RESET: Duration = Duration::from_secs(11);
 
-    /// Creates a rate limit of which nothing is known.
+    /// Creates a rate limit without any content.
     pub fn new() -> Self {
         RateLimit::default()
     }

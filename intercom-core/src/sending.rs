@@ -10,17 +10,17 @@ use crate::event_name::EventName;
 use crate::invalid::InvalidEvent;
 use crate::receipt::Receipt;
 
-/// The future of a send. The event is encoded, and awaiting the future sends it.
+/// The future that `send` returns. It holds the encoded event, and awaiting it sends the event.
 ///
 /// The future borrows nothing from the event or the tracker, so you can spawn it.
 ///
 /// # Dropping it
 ///
-/// Dropped before its first poll, the future sends nothing. It logs a warning with the event's
-/// name.
+/// If you drop the future before its first poll, it sends nothing. It logs a warning with the
+/// event's name.
 ///
-/// Dropped later, as by a time-out around it, the future may have sent the event. To stop waiting
-/// but still send, spawn the future and let the time-out drop the task's handle:
+/// If you drop it later, as a timeout around it does, it may have sent the event. To stop waiting
+/// but still send, spawn the future, and let the timeout drop the task's handle:
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,9 +43,9 @@ use crate::receipt::Receipt;
 ///
 /// A second call of `send` makes a second event. To retry an attempt, encode the event once with
 /// [`Tracker::prepare`](crate::Tracker::prepare), and send a clone each time:
-/// [`Tracker::send_prepared`](crate::Tracker::send_prepared) shows how. Intercom ignores a
-/// repetition with the same second. A delivery retries by itself, and counts an event that it
-/// accepts twice as two events.
+/// [`Tracker::send_prepared`](crate::Tracker::send_prepared) shows how. Intercom mostly ignores a
+/// repetition with the same second. A `Delivery` of `intercom-delivery` retries by itself. If it
+/// accepts one event twice, it counts two events.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! Transports for your tests: one records events, and one fails by script.
+//! Transports for your tests: one records events, and one fails as the test asks.
 
 mod assertion;
 
@@ -110,12 +110,12 @@ impl RecordingTransport {
         assert!(events.is_empty(), "nothing was to be sent, and {}", assertion::list(&events));
     }
 
-    /// Returns the contacts created so far, in order.
+    /// Returns the contacts created so far, in order. [`take`](Self::take) does not clear them.
     pub fn contacts(&self) -> Vec<Contact> {
         lock(&self.contacts).clone()
     }
 
-    /// Returns the events recorded so far, and clears the record.
+    /// Returns the events recorded so far, and forgets them.
     pub fn take(&self) -> Vec<DataEvent> {
         std::mem::take(&mut lock(&self.events))
     }
@@ -145,9 +145,10 @@ impl fmt::Debug for RecordingTransport {
     }
 }
 
-/// Fails by script, then forwards events. Forwards every contact.
+/// Returns the errors that a test asks for, in order. Then it forwards events to another transport.
 ///
-/// A clone shares the script and the attempts.
+/// It forwards every [`create_contact`](Transport::create_contact). Clones share the errors and the
+/// attempts.
 ///
 /// ```
 /// use intercom_core::testing::{FailingTransport, RecordingTransport};
@@ -184,19 +185,20 @@ struct Script {
 }
 
 impl FailingTransport {
-    /// Creates a transport that forwards every event to `inner` until you script a failure.
+    /// Creates a transport that forwards every event to `inner`, except those that
+    /// [`fail`](Self::fail) and [`fail_with`](Self::fail_with) make fail.
     pub fn new(inner: impl Transport + 'static) -> Self {
         FailingTransport { inner: Arc::new(inner), state: Arc::default() }
     }
 
-    /// Creates a transport that always fails in this way.
+    /// Creates a transport that fails every event with an error of this kind.
     pub fn always(kind: ErrorKind) -> Self {
         let transport = Self::new(RecordingTransport::new());
         transport.script().afterwards = Some(kind);
         transport
     }
 
-    /// Fails one more event in this way.
+    /// Fails one more event with an error of this kind.
     #[must_use]
     pub fn fail(self, kind: ErrorKind) -> Self {
         self.fail_with(SendError::new(kind))

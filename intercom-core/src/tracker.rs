@@ -44,7 +44,8 @@ pub struct Tracker {
 impl Tracker {
     /// Creates a tracker that sends through this transport.
     ///
-    /// [`From`] makes a tracker of an `Arc<dyn Transport>` too, and saves one indirection.
+    /// If you have an `Arc<dyn Transport>`, use `Tracker::from`: it saves an allocation and an
+    /// indirection.
     pub fn new(transport: impl Transport + 'static) -> Self {
         Tracker { transport: Arc::new(transport) }
     }
@@ -63,8 +64,9 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// Fails at once when Intercom would refuse or misread the event. Fails later when the
-    /// transport cannot deliver it. See [`SendError`].
+    /// The returned future fails when Intercom would refuse or misread the event. It fails when the
+    /// event gets the current time, and this machine's clock is not set. In both cases, nothing is
+    /// sent. It fails when the transport cannot deliver the event. See [`SendError`].
     pub fn send<E>(&self, event: &E) -> Sending
     where
         E: IdentifiedEvent,
@@ -95,7 +97,8 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// Fails when Intercom would refuse or misread the event.
+    /// Fails when Intercom would refuse or misread the event. Fails when the event gets the current
+    /// time, and this machine's clock is not set.
     pub fn prepare<E>(&self, event: &E) -> Result<DataEvent, InvalidEvent>
     where
         E: IdentifiedEvent,
@@ -119,8 +122,8 @@ impl Tracker {
 
     /// Sends an encoded event.
     ///
-    /// Retry with this method. It sends the same bytes with the same second, by which Intercom
-    /// recognizes a repetition. A second call of `send` would make a second event.
+    /// Retry with this method. It sends the same bytes with the same `created_at`, by which
+    /// Intercom recognizes a repetition. A second call of `send` would make a second event.
     ///
     /// ```
     /// # use intercom_core::testing::{FailingTransport, RecordingTransport};
@@ -162,8 +165,8 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// Fails when the transport can neither create nor find the contact, or does not support
-    /// contacts.
+    /// Fails when the transport can neither create nor find the contact. A transport that cannot
+    /// create contacts fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
     pub async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
         self.transport.create_contact(contact).await
     }
@@ -213,14 +216,15 @@ pub struct ContactTracker {
 }
 
 impl ContactTracker {
-    /// Sends an event of this contact. A contact that the event's own fields name takes precedence.
+    /// Sends an event of this contact. If the event's own fields name a contact, that one counts.
     ///
     /// The event's time is its field marked `created_at`, or else now.
     ///
     /// # Errors
     ///
-    /// Fails at once when Intercom would refuse or misread the event. Fails later when the
-    /// transport cannot deliver it. See [`SendError`].
+    /// The returned future fails when Intercom would refuse or misread the event. It fails when the
+    /// event gets the current time, and this machine's clock is not set. In both cases, nothing is
+    /// sent. It fails when the transport cannot deliver the event. See [`SendError`].
     pub fn send<E>(&self, event: &E) -> Sending
     where
         E: IntercomEvent,
@@ -244,15 +248,16 @@ impl ContactTracker {
         self.tracker.dispatch(event, Some(&self.contact), Some(time.to_timestamp()))
     }
 
-    /// Encodes an event of this contact, without sending it. A contact that the event's own fields
-    /// name takes precedence.
+    /// Encodes an event of this contact, without sending it. If the event's own fields name a
+    /// contact, that one counts.
     ///
     /// The event's time is its field marked `created_at`, or else now. Send the result, and retry
     /// it, with [`Tracker::send_prepared`], or give it to an outbox.
     ///
     /// # Errors
     ///
-    /// Fails when Intercom would refuse or misread the event.
+    /// Fails when Intercom would refuse or misread the event. Fails when the event gets the current
+    /// time, and this machine's clock is not set.
     pub fn prepare<E>(&self, event: &E) -> Result<DataEvent, InvalidEvent>
     where
         E: IntercomEvent,

@@ -10,11 +10,10 @@ use crate::data_event::DataEvent;
 use crate::error::SendError;
 use crate::receipt::Receipt;
 
-/// Sends one encoded event now, and returns the outcome.
+/// Sends one encoded event, or stores it for later delivery, and returns the outcome.
 ///
 /// Implement `Transport` for a new destination. The trait is object safe, and an `Arc` of a
-/// transport is a transport. A transport neither retries nor waits before an attempt: its caller
-/// does.
+/// transport is a transport. A transport that sends neither retries nor waits: its caller does.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -61,8 +60,8 @@ pub trait Transport: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Fails when the destination did not take the event. The error says whether to retry, and
-    /// when.
+    /// Fails when the destination did not accept the event, or may not have. The error says whether
+    /// to retry, and when.
     async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError>; // the `impl` needs `#[async_trait]`
 
     /// Creates the contact in Intercom as a user, or finds that it exists.

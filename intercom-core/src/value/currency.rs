@@ -61,7 +61,7 @@ impl fmt::Debug for UnknownCurrency {
 impl FromStr for Currency {
     type Err = UnknownCurrency;
 
-    /// Finds a currency by its code, in upper or lower case.
+    /// Finds a currency by its code, in upper or lower case. Fails when no currency has the code.
     fn from_str(text: &str) -> Result<Self, UnknownCurrency> {
         Currency::all()
             .iter()

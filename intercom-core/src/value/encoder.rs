@@ -152,7 +152,8 @@ impl ValueEncoder<'_, kind::Date> {
     ///
     /// # Errors
     ///
-    /// Fails when a bare number is so large that it must be milliseconds.
+    /// Fails when [`Timestamp::from_unix_seconds`] made the time from a number that must be
+    /// milliseconds: one of over 100,000,000,000, before or after 1970.
     #[inline]
     pub fn timestamp(self, time: Timestamp) -> Result<Written, ValueError> {
         if time.is_in_milliseconds() {
@@ -168,7 +169,8 @@ impl ValueEncoder<'_, kind::Link> {
     ///
     /// # Errors
     ///
-    /// Fails when the text is not an `http` or `https` URL, or has more than 255 characters.
+    /// Fails when the text is not an `http` or `https` URL with a host and without spaces. Fails
+    /// when it has more than 255 characters.
     pub fn link(self, url: &str) -> Result<Written, ValueError> {
         json::text(self.buffer, checked(link::checked(url)?)?);
         WRITTEN
@@ -180,8 +182,8 @@ impl ValueEncoder<'_, kind::RichLink> {
     ///
     /// # Errors
     ///
-    /// Fails when the URL is neither `http` nor `https`. Fails when the URL or the label has more
-    /// than 255 characters.
+    /// Fails when the URL is not an `http` or `https` URL with a host and without spaces. Fails
+    /// when the URL or the label has more than 255 characters.
     pub fn rich_link(self, url: &str, text: &str) -> Result<Written, ValueError> {
         let (url, text) = (checked(link::checked(url)?)?, checked(text)?);
         self.buffer.extend_from_slice(b"{\"url\":");

@@ -4,7 +4,7 @@ use super::{MetadataValue, ValueEncoder, ValueError, Written, kind};
 
 /// A link with the label that Intercom shows for it.
 ///
-/// `send` checks that the URL is `http` or `https`.
+/// `send` fails if the URL is not an `http` or `https` URL, or if a text has over 255 characters.
 ///
 /// ```
 /// use intercom_core::RichLink;
@@ -45,8 +45,8 @@ impl MetadataValue for RichLink {
 
 /// Returns the URL if Intercom would show it as a link.
 ///
-/// This is not a URL parser. It refuses only text that is certainly not a web link. For a parsed URL, enable
-/// the feature `url`, which makes `url::Url` a value.
+/// This is not a URL parser. It refuses only text that is certainly not a web link. For a parsed
+/// URL, enable the feature `url`, which makes `url::Url` a value.
 pub(super) fn checked(url: &str) -> Result<&str, ValueError> {
     let after_scheme = ["http://", "https://"].iter().find_map(|scheme| {
         let (start, rest) = url.split_at_checked(scheme.len())?;

@@ -62,7 +62,7 @@ pub trait MetadataValue {
     const OPTIONAL: bool = false;
 
     /// Every text that an enum of unit variants can be. Empty for other types. The event's
-    /// description lists them, and rules are checked against them.
+    /// description lists them. A rule that compares the value with another text does not load.
     const TEXTS: &'static [&'static str] = &[];
 
     /// Writes the value by calling one method of the encoder.
@@ -137,12 +137,12 @@ pub enum ValueError {
         /// The number of characters.
         chars: usize,
     },
-    /// A date so large that it must be milliseconds.
+    /// A date so large that it must be milliseconds: a number of over 100,000,000,000.
     #[error(
         "the date is in the range of milliseconds, and Intercom takes seconds; divide it by 1000"
     )]
     Milliseconds,
-    /// A link that is not an `http` or `https` URL.
+    /// A link that is not an `http` or `https` URL with a host and without spaces.
     #[error("the link is not an `http://` or `https://` URL with a host and without spaces")]
     InvalidLink,
     /// A currency that is not one of ISO 4217.

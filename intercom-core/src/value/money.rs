@@ -48,7 +48,8 @@ impl Money {
     /// # Errors
     ///
     /// Fails when the text is not a decimal number. Fails when the amount is not a whole number of
-    /// minor units, or does not fit 64 bits. Fails when the currency has no minor unit, as gold.
+    /// minor units, or does not fit 64 bits. Fails when the currency has no minor unit, such as
+    /// gold.
     pub fn from_major(amount: &str, currency: Currency) -> Result<Self, MoneyError> {
         let digits = currency.minor_unit_digits().ok_or(MoneyError::NoMinorUnit { currency })?;
         let unsigned = amount.strip_prefix(['-', '+']).unwrap_or(amount);
@@ -127,7 +128,7 @@ pub enum MoneyError {
     /// The amount does not fit 64 bits.
     #[error("the amount in minor units does not fit 64 bits")]
     TooLarge,
-    /// The currency is not money in the usual sense, such as gold.
+    /// The currency has no minor unit, such as gold.
     #[error("{currency} has no minor unit in which an amount could be counted")]
     NoMinorUnit {
         /// The currency.

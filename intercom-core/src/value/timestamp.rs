@@ -10,7 +10,7 @@ use crate::rules::MAX_UNIX_SECONDS;
 
 /// A moment in whole Unix seconds, UTC: what Intercom keeps of every date and of `created_at`.
 ///
-/// Conversions truncate fractions of a second, so that no event lies ahead of its own time.
+/// Conversions round down to the second, so that a timestamp is never later than its source.
 ///
 /// ```
 /// use intercom_core::Timestamp;
@@ -35,7 +35,8 @@ impl Timestamp {
 
     /// Creates a moment from the seconds since 1970-01-01T00:00:00Z, negative before it.
     ///
-    /// `send` refuses a number so large that it must be milliseconds.
+    /// `send` refuses a number that must be milliseconds: one of over 100,000,000,000 (the year
+    /// 5138), or below its negative.
     pub const fn from_unix_seconds(seconds: i64) -> Self {
         Timestamp { seconds, is_bare: true }
     }
@@ -122,8 +123,9 @@ impl MetadataValue for SystemTime {
     }
 }
 
-/// A type that can be the time of an event: [`Timestamp`] or [`SystemTime`]. So are the date types
-/// of `jiff`, `chrono` and `time`, under the feature of that name.
+/// A type that can be the time of an event: [`Timestamp`] or [`SystemTime`]. The features `jiff`,
+/// `chrono` and `time` add those crates' types for a moment, such as `chrono::DateTime`. A calendar
+/// date without a time of day cannot be the time of an event.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the time of an event",
     label = "not a time",
