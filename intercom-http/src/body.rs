@@ -5,12 +5,12 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// The limit of bytes to read of a response to a send. Intercom's responses to events are empty,
-/// and its error lists are far smaller.
+/// The most bytes that the transport reads of a response to a send: 64 KiB. Intercom's responses to
+/// events are empty, and its error lists are far smaller.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// The limit of bytes to read of a page of events or summaries. 150 events with ten texts of 255
-/// characters take about 2 MB.
+/// The most bytes that the transport reads of a page of events or summaries: 8 MiB. 150 events with
+/// ten texts of 255 characters take about 2 MB.
 pub const MAX_PAGE_BYTES: usize = 8 << 20;
 
 /// The part of a response's body that was read.

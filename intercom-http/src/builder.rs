@@ -89,7 +89,7 @@ impl HttpTransportBuilder {
         env::builder(|name| std::env::var_os(name))
     }
 
-    /// Sets the region that keeps the workspace's data. The default is [`Region::Us`].
+    /// Sets the region where Intercom stores the workspace's data. The default is [`Region::Us`].
     pub fn region(mut self, region: Region) -> Self {
         self.region = region;
         self
@@ -116,13 +116,14 @@ impl HttpTransportBuilder {
     }
 
     /// Limits a request, from connecting to the last byte of the response. The limit also holds
-    /// with your own client. The default is 30 seconds.
+    /// with your own client. `build` refuses zero. The default is 30 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Limits connecting. The limit does not hold with your own client. The default is 10 seconds.
+    /// Limits connecting. The limit does not hold with your own client. `build` refuses zero. The
+    /// default is 10 seconds.
     pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
         self.connect_timeout = connect_timeout;
         self
@@ -130,11 +131,13 @@ impl HttpTransportBuilder {
 
     /// Sends with your own client: for a proxy, a certificate, or a pool that other requests share.
     ///
-    /// Disable redirects (`redirect::Policy::none()`). A client that follows them may repeat the
-    /// event to another host. A response from another address than the request's is always an
-    /// error, because the event is lost there. A redirect back to the same address looks like a
-    /// response. The default is a client with rustls, HTTP/2 where the server offers it, the
-    /// system's proxies, and no redirects.
+    /// Disable redirects (`redirect::Policy::none()`). A client that follows them may send the
+    /// event to another host. When the response comes from another address than the request's,
+    /// sending fails: the event may be lost. The transport cannot notice a redirect that leads back
+    /// to the same address.
+    ///
+    /// The default is a client with rustls, HTTP/2 where the server offers it, the system's
+    /// proxies, and no redirects.
     ///
     /// reqwest panics when it builds a client without a TLS provider. Add reqwest with its default
     /// features to your dependencies, or [install a provider](crate#tls) before you build the
@@ -150,9 +153,9 @@ impl HttpTransportBuilder {
     /// # Errors
     ///
     /// Fails when a credential is blank or cannot be sent. Fails when the base URL is invalid, or
-    /// would expose the credentials to the network. Fails when another setting cannot work. Fails
-    /// when the machine cannot do TLS: it has no CA certificates, for example, or no [TLS
-    /// provider](crate#tls).
+    /// would expose the credentials to the network. Fails when the API version or the user agent is
+    /// blank or cannot be a header, or when a timeout is zero. Fails when the machine cannot do
+    /// TLS: it has no CA certificates, for example, or no [TLS provider](crate#tls).
     pub fn build(self) -> Result<HttpTransport, BuildError> {
         let authorization = self.credentials.authorization()?;
         let region = self.base_url.is_none().then_some(self.region);

@@ -86,7 +86,7 @@ pub enum BuildError {
         /// The host, which is Intercom's.
         host: String,
     },
-    /// A text cannot be sent as a header.
+    /// A text is blank, or cannot be sent as a header.
     #[error("the {which} cannot be sent as a header; use visible ASCII characters only")]
     InvalidHeader {
         /// Its name: `API version` or `user agent`.

@@ -4,8 +4,8 @@
 //!
 //! ## Responses and errors
 //!
-//! The first row that fits counts. HTML never comes from Intercom's API, but from a proxy or
-//! gateway. The transport recognizes it without the content type too.
+//! The first row that fits counts. HTML comes from a proxy or gateway, never from Intercom's API.
+//! The transport recognizes HTML by the content type or by a body that begins with `<`.
 //!
 //! | response | [`ErrorKind`] | what to do |
 //! |---|---|---|
@@ -14,7 +14,7 @@
 //! | a 4xx whose body breaks off | `Connection` | retry: the body would say what is wrong |
 //! | any other 4xx without Intercom's error list | `UnexpectedAnswer` | check gateways and proxies: the response did not come from Intercom |
 //! | any other 4xx whose message says that there are too many active event names | `EventNameLimit` | give up, and archive names |
-//! | 404 with the code `not_found` | `UnknownContact` | give up, wait, or create the contact |
+//! | 404 with the code `not_found`, `user_not_found` or `contact_not_found` | `UnknownContact` | give up, wait, or create the contact |
 //! | 409, or 400 with the code `conflict` | `AmbiguousContact` | give up: several contacts match the identifier |
 //! | 401 | `Unauthorized` | replace the token |
 //! | 402, 403 | `Forbidden` | fix the plan or the permissions |
@@ -26,9 +26,12 @@
 //! | a proxy that refuses to connect | `Proxy` | fix the proxy or its credentials |
 //! | a redirect, HTML, or anything else | `UnexpectedAnswer` | fix the base URL or the proxy |
 //!
-//! [`SendError::retry_after`] returns the wait. It comes from `Retry-After`, else from
-//! `X-RateLimit-Reset`. The crate compares these times with the response's own `Date`, so a wrong
-//! clock on this machine does no harm. The longest wait is [`MAX_WAIT`].
+//! [`HttpTransport::verify`] judges a 4xx by its status alone.
+//!
+//! After a 408, 425, 429 or 5xx, [`SendError::retry_after`] returns the wait, if the response has
+//! one. It comes from `Retry-After`, else from `X-RateLimit-Reset`. The crate compares these times
+//! with the response's own `Date`, so a wrong clock on this machine does no harm. The longest wait
+//! is [`MAX_WAIT`].
 //!
 //! ## Reading past events
 //!
@@ -51,18 +54,19 @@
 //! - An unreadable event is an `Err` item that says why, and the stream goes on.
 //! - [`PastEvent::metadata`] returns values by kind. [`PastEvent::metadata_as`] reads them as your
 //!   type.
-//! - Reading takes only the cursor from `pages.next`, and asks this transport's own host. A
-//!   repeated cursor is an error.
+//! - Reading takes only the cursor from `pages.next`, and asks this transport's own host. If a
+//!   cursor comes a second time, the stream ends with an error.
 //! - An unknown contact is [`ReadError::UnknownContact`], not an empty list.
-//! - Reading and sending share one rate limit. A read waits while the window is spent. It leaves
-//!   the last tenth of each window's requests to events. A delivery of `intercom-delivery` learns
-//!   from its next response how many requests the reads used.
+//! - Reading and sending share one rate limit, in windows of 10 seconds. When only a tenth of a
+//!   window's requests is left, a read waits for the next window, and leaves the tenth to events. A
+//!   delivery of `intercom-delivery` learns from its next response how many requests the reads
+//!   used.
 //!
 //! ## What errors do not show
 //!
-//! Errors mask replaced credentials as they mask present ones. They do not mask values of fewer
-//! than four characters, because those also match other text by chance. If a body did not come from
-//! Intercom, the error has only its content type and size.
+//! Errors mask replaced credentials as they mask present ones. They do not mask booleans, or values
+//! of fewer than four characters, because those also match other text by chance. If a body did not
+//! come from Intercom, the error has only its content type and size.
 //!
 //! [`ErrorKind`]: intercom_core::ErrorKind
 //! [`SendError::retry_after`]: intercom_core::SendError::retry_after

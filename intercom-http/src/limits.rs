@@ -6,7 +6,8 @@ use http::HeaderMap;
 use http::header::{DATE, HeaderName, RETRY_AFTER};
 use intercom_core::{ErrorKind, RateLimit};
 
-/// The longest wait that the crate accepts. It cuts a longer one to this.
+/// The longest wait of `SendError::retry_after`: one hour. The transport shortens a longer wait to
+/// this.
 ///
 /// Intercom's windows last 10 seconds, and it does not document `Retry-After`. A proxy or a wrong
 /// clock may ask for years, which must not stop the events for years.

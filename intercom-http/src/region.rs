@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The region that keeps a workspace's data. An access token works in its own region only.
+/// The region where Intercom stores a workspace's data. An access token works in its own region
+/// only.
 ///
-/// Its text is `us`, `eu` or `au`. Parsing ignores case and surrounding white space. Later versions
-/// may add regions.
+/// Its text is `us`, `eu` or `au`. Parsing ignores case and surrounding white space, and fails for
+/// any other text. Later versions may add regions.
 ///
 /// ```
 /// use intercom_http::Region;

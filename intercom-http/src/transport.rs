@@ -77,7 +77,8 @@ impl HttpTransport {
     ///
     /// # Errors
     ///
-    /// Fails when a variable is missing or invalid, and as [`HttpTransportBuilder::build`] does.
+    /// Fails when the access token is missing, or when a variable is invalid. Fails as
+    /// [`HttpTransportBuilder::build`] does.
     pub fn from_env() -> Result<Self, BuildError> {
         HttpTransportBuilder::from_env()?.build()
     }
@@ -98,11 +99,10 @@ impl HttpTransport {
     /// Replaces the credentials of all clones with this access token, whatever they were.
     ///
     /// Later requests carry the new token. Requests in flight keep the old token, and may still get
-    /// a 401. This does not try the token: [`verify`](Self::verify) does.
+    /// a 401. The call does not check the token with Intercom: [`verify`](Self::verify) does.
     ///
-    /// Afterwards call `Delivery::resume` of the crate `intercom-delivery`, which sends held events
-    /// at once. Otherwise the delivery's next probe finds the new token, at most five minutes
-    /// later.
+    /// With a `Delivery` of `intercom-delivery`, then call `Delivery::resume`: it sends held events
+    /// at once. Without that call, the delivery tries one event again within five minutes.
     ///
     /// ```
     /// # fn main() -> Result<(), intercom_http::BuildError> {
@@ -127,9 +127,8 @@ impl HttpTransport {
 
     /// Replaces the credentials of all clones with this app id and API key, whatever they were.
     ///
-    /// Afterwards call `Delivery::resume` of the crate `intercom-delivery`, which sends held events
-    /// at once. Otherwise the delivery's next probe finds the new credentials, at most five minutes
-    /// later.
+    /// With a `Delivery` of `intercom-delivery`, then call `Delivery::resume`: it sends held events
+    /// at once. Without that call, the delivery tries one event again within five minutes.
     ///
     /// ```
     /// # fn main() -> Result<(), intercom_http::BuildError> {
@@ -163,9 +162,9 @@ impl HttpTransport {
 
     /// Tries the credentials, and returns their workspace. Sends no event.
     ///
-    /// Call it at startup to find a wrong token before the first event. Only a response from
-    /// Intercom judges the credentials, and a service must start while Intercom is down. So exit on
-    /// [`needs_operator`](SendError::needs_operator), and go on after any other failure. A delivery
+    /// Call it at startup to find a wrong token before the first event. Exit if the error's
+    /// [`needs_operator`](SendError::needs_operator) returns `true`. Go on after any other error,
+    /// because a service must start while Intercom is down. A `Delivery` of `intercom-delivery`
     /// holds its events until Intercom is back.
     ///
     /// ```no_run
@@ -182,8 +181,8 @@ impl HttpTransport {
     ///
     /// # Errors
     ///
-    /// Fails as sending does: [`ErrorKind::Unauthorized`] when Intercom refuses the credentials,
-    /// [`ErrorKind::UnexpectedAnswer`] when the response did not come from Intercom.
+    /// Fails as sending does. The kind is [`ErrorKind::Unauthorized`] for a 401, and
+    /// [`ErrorKind::UnexpectedAnswer`] when the response is not Intercom's.
     pub async fn verify(&self) -> Result<Workspace, SendError> {
         let inner = &*self.inner;
         let asked_with = inner.headers.current();
@@ -207,9 +206,12 @@ impl HttpTransport {
     /// Intercom lists the events of the last 90 days, with a delay of some seconds. The request has
     /// one identifier: the contact id, else the user id, else the email address.
     ///
-    /// Reading shares Intercom's rate limit with sending. A read waits while the window is spent,
-    /// and leaves its last tenth to events. It retries a 429 or another passing failure, and fails
-    /// after five attempts.
+    /// Reading shares Intercom's rate limit with sending. When only a tenth of a window's requests
+    /// is left, a read waits for the next window. It makes up to five attempts for a page, if
+    /// the errors are [retryable](SendError::is_retryable).
+    ///
+    /// The stream gives an error when the contact is invalid or unknown, or when a request fails. It
+    /// also gives one for an unreadable page or event. See [`ReadError`].
     ///
     /// ```no_run
     /// use std::time::{Duration, SystemTime};
@@ -236,8 +238,9 @@ impl HttpTransport {
     ///
     /// # Errors
     ///
-    /// Fails with [`ReadError::UnknownContact`] when Intercom does not know the contact. Fails when
-    /// the request fails for good, or when the response is unreadable.
+    /// Fails before any I/O when the contact is invalid. Fails with [`ReadError::UnknownContact`]
+    /// when Intercom does not know the contact. Fails when the request fails five times, or
+    /// once with an error that is not retryable. Fails when the response is unreadable.
     pub async fn summaries(&self, contact: &Contact) -> Result<Vec<EventSummary>, ReadError> {
         reading::summaries(&self.inner, contact).await
     }
@@ -251,9 +254,10 @@ impl HttpTransport {
     ///
     /// # Errors
     ///
-    /// Fails before any I/O when the contact has no user id. The same holds for a summary with an
-    /// invalid event name, a count of 0 or times in the wrong order. Otherwise fails as
-    /// [`summaries`](Self::summaries) does.
+    /// Fails before any I/O when the contact is invalid or has no user id. The same holds for a
+    /// summary with an invalid event name, a count of 0, a time in milliseconds or times in the
+    /// wrong order. Fails with [`ReadError::UnknownContact`] when Intercom does not know the
+    /// contact. Fails when five requests got a 429, or when one failed otherwise.
     pub async fn submit_summaries(
         &self,
         contact: &Contact,

@@ -43,7 +43,7 @@ pub enum ReadError {
     /// One event of a page is unreadable. The stream goes on with the next event.
     #[error(transparent)]
     BadEvent(BadEvent),
-    /// A page names an earlier page as its next. The stream ends.
+    /// The next page that a page names was read already. The stream ends.
     #[error(
         "page {page} names a next page that was read before, so the rest of the list cannot be \
          read; report it to Intercom"
@@ -74,13 +74,15 @@ impl ReadError {
         matches!(self, ReadError::BadEvent(_))
     }
 
-    /// Returns whether the same call may succeed later.
+    /// Returns whether the same call may succeed later. After a failed
+    /// [`submit_summaries`](crate::HttpTransport::submit_summaries), Intercom may have the
+    /// summaries already.
     pub fn is_retryable(&self) -> bool {
         matches!(self, ReadError::Request(error) if error.is_retryable())
     }
 
-    /// Returns whether no call can succeed before a person fixes the token, the plan, a permission
-    /// or the address.
+    /// Returns whether a person must fix the cause: the token, the plan, a permission, the address,
+    /// a proxy or a certificate.
     pub fn needs_operator(&self) -> bool {
         match self {
             ReadError::Request(error) => error.needs_operator(),
@@ -130,7 +132,7 @@ pub struct BadEvent {
     pub index: usize,
     /// Its name, if readable.
     pub name: Option<Box<str>>,
-    /// Its second, if readable.
+    /// Its `created_at`, if readable.
     pub created_at: Option<Timestamp>,
     /// What is wrong with it.
     pub reason: &'static str,

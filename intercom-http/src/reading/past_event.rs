@@ -23,7 +23,7 @@ pub struct PastEvent {
 }
 
 impl PastEvent {
-    /// Returns Intercom's id of the event.
+    /// Returns Intercom's id of the event, if Intercom gives one.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
@@ -38,7 +38,7 @@ impl PastEvent {
         &self.contact
     }
 
-    /// Returns the event's second.
+    /// Returns when the event happened, in whole seconds.
     pub fn created_at(&self) -> Timestamp {
         self.created_at
     }
@@ -73,7 +73,7 @@ impl PastEvent {
         self.metadata.as_ref().map_or("{}", |json| json.get())
     }
 
-    /// Reads the metadata as a type of the caller's.
+    /// Deserializes the metadata as a type of yours.
     ///
     /// # Errors
     ///

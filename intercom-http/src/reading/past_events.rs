@@ -69,20 +69,21 @@ impl PastEvents {
         }
     }
 
-    /// Sets the number of events per page, clamped to 1..=150. The default is Intercom's own.
+    /// Sets the number of events per page. A number outside 1 to 150 becomes 1 or 150. By default,
+    /// Intercom decides.
     pub fn per_page(mut self, per_page: u16) -> Self {
         self.per_page = Some(per_page.clamp(1, MAX_PER_PAGE));
         self
     }
 
-    /// Ends the list before the first event older than this. By default, the list ends where
-    /// Intercom's does: 90 days.
+    /// Omits events older than this, and requests no page after the first that has one. By default,
+    /// the list has the events of the last 90 days, which are all that Intercom gives.
     pub fn since(mut self, time: impl Into<Timestamp>) -> Self {
         self.since = Some(time.into());
         self
     }
 
-    /// Returns the next item, or `None` at the end. It needs no crate of stream methods.
+    /// Returns the next item, or `None` at the end. You need no `StreamExt` for this.
     ///
     /// Cancel-safe: a dropped call loses no event.
     pub async fn next(&mut self) -> Option<Result<PastEvent, ReadError>> {

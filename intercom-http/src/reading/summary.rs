@@ -3,9 +3,11 @@
 use intercom_core::{EventName, NameError, Timestamp, rules};
 use serde_json::{Map, Value};
 
-/// How often an event of one name happened to a contact, and when first and last.
+/// How often the events of one name happened to a contact, and when the first and the last did.
 ///
-/// Intercom returns summaries, and accepts them for the time before a program sent events.
+/// [`summaries`](crate::HttpTransport::summaries) returns them.
+/// [`submit_summaries`](crate::HttpTransport::submit_summaries) submits them, for events from
+/// before the program sent any.
 ///
 /// ```
 /// use intercom_core::Timestamp;
@@ -23,9 +25,9 @@ pub struct EventSummary {
     pub name: String,
     /// The count. It includes events older than 90 days, which no list has.
     pub count: u64,
-    /// The first time.
+    /// The time of the first event.
     pub first: Option<Timestamp>,
-    /// The last time.
+    /// The time of the last event.
     pub last: Option<Timestamp>,
     /// The description that people wrote in Intercom. Submitting omits it.
     pub description: Option<String>,
@@ -37,14 +39,14 @@ impl EventSummary {
         EventSummary { name: name.into(), count, first: None, last: None, description: None }
     }
 
-    /// Sets the first time. The default is none.
+    /// Sets the time of the first event. The default is none.
     #[must_use]
     pub fn with_first(mut self, first: impl Into<Timestamp>) -> Self {
         self.first = Some(first.into());
         self
     }
 
-    /// Sets the last time. The default is none.
+    /// Sets the time of the last event. The default is none.
     #[must_use]
     pub fn with_last(mut self, last: impl Into<Timestamp>) -> Self {
         self.last = Some(last.into());
@@ -110,7 +112,7 @@ impl EventSummary {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SummaryError {
-    /// The name cannot be an event's.
+    /// The name is not valid for an event.
     #[error(transparent)]
     Name(#[from] NameError),
     /// The count is 0.
