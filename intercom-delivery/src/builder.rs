@@ -150,13 +150,13 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Sets rules that drop events, or derive further events from their data. The engine applies
-    /// them once to each accepted event, whichever process accepted it, before the first attempt.
-    /// It does not apply them to derived events. The default is no rules.
+    /// Sets rules that rename or drop events, or derive further events from them. The engine
+    /// applies them once to each accepted event before its first attempt, whichever process
+    /// accepted it. It does not apply them to derived events. The default is no rules.
     ///
     /// The outbox stores the result before the first attempt. So after a crash, each derived event
-    /// is there exactly once. Only the delivering process applies its rules. After a takeover, the
-    /// next process applies its own to events for which the outbox has no stored result.
+    /// exists exactly once. Only the delivering process applies its rules. After a takeover, the
+    /// next process applies its own rules to events for which the outbox has no stored result.
     pub fn rules(mut self, rules: Rules) -> Self {
         self.settings.rules = rules;
         self
@@ -234,8 +234,8 @@ impl DeliveryBuilder {
 
     /// Sets the wall clock, for tests. The default is the system's clock.
     ///
-    /// The engine reads it when it starts, to know the current second. Later it compares the clock
-    /// with the elapsed time, to notice when the clock is set. All waits follow elapsed time.
+    /// The engine reads the time when it starts. Later it compares the clock with the elapsed time,
+    /// to notice when someone sets the clock. Waits depend on the elapsed time alone.
     pub fn wall_clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.settings.wall_clock = Arc::new(now);
         self
@@ -246,8 +246,9 @@ impl DeliveryBuilder {
     /// # Errors
     ///
     /// Fails outside of a Tokio runtime, and in a runtime without timers. Fails when the
-    /// concurrency or a duration is zero. Fails when the clock shows a time before this version was
-    /// written.
+    /// [concurrency](Self::concurrency), the [attempt timeout](Self::attempt_timeout) or the
+    /// [ledger interval](Self::ledger_interval) is zero. Fails when the clock shows a time before
+    /// this version was written.
     pub fn start(mut self) -> Result<Delivery, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         if self.settings.concurrency == 0 {
@@ -364,10 +365,10 @@ pub enum StartError {
          set the clock, then start the delivery"
     )]
     ClockNotSet,
-    /// A duration is zero.
+    /// The attempt timeout or the ledger interval is zero.
     #[error("the {which} must be longer than zero")]
     ZeroDuration {
-        /// The setting.
+        /// The name of the setting.
         which: &'static str,
     },
 }

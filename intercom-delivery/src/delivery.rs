@@ -96,8 +96,9 @@ impl Delivery {
     /// Returns a tracker that sends through this delivery. Its `send` returns once the outbox has
     /// accepted the event, with a receipt that [says so](intercom_core::Receipt::is_accepted).
     ///
-    /// Use any number of trackers, on any thread and runtime. `create_contact` calls the transport
-    /// at once, and waits for no rate limit and no outage.
+    /// Use any number of trackers, on any thread and runtime. The tracker's method `create_contact`
+    /// calls the transport at once. It does not wait for the rate limit, or for the end of an
+    /// outage.
     ///
     /// # In code that is not `async`
     ///
@@ -138,8 +139,9 @@ impl Delivery {
     /// # Errors
     ///
     /// Fails when the outbox is full and the [policy](crate::Backpressure) is to refuse. Fails when
-    /// the outbox can never hold this many events, and when its store fails. Then the outbox has
-    /// none of the events, unless the error [is in doubt](SendError::is_in_doubt).
+    /// the outbox can never hold this many events, when its store fails, and after a
+    /// [shutdown](Self::shutdown). Then the outbox has none of the events, unless the error [is in
+    /// doubt](SendError::is_in_doubt).
     pub async fn send_all(&self, events: &[DataEvent]) -> Result<Receipt, SendError> {
         self.parts.intake.accept(events).await
     }
@@ -169,10 +171,11 @@ impl Delivery {
         let _ = self.commands.send(Command::Resume);
     }
 
-    /// Waits until no event is pending that this process has accepted so far, whichever process
-    /// delivers. Returns at the deadline at the latest, and at once after the end of the delivery.
+    /// Waits until none of the events that this process has accepted so far is pending, whichever
+    /// process delivers them. Returns after `deadline`, if not before, and at once if the delivery
+    /// has ended. It waits for the outbox's first answer even beyond the deadline.
     ///
-    /// It does not wait for later events, nor for events of an earlier run of the program:
+    /// It does not wait for events that are accepted later, or in an earlier run of the program.
     /// [`ledger`](Self::ledger) says whether any of them is pending.
     pub async fn flush(&self, deadline: Duration) -> DrainReport {
         let deadline = later(Instant::now(), deadline);
@@ -187,17 +190,18 @@ impl Delivery {
         }
     }
 
-    /// Ends the delivery, at the deadline at the latest. Its trackers fail with
-    /// [`Closed`](intercom_core::ErrorKind::Closed) from now on. A second call joins the first.
+    /// Ends the delivery. Its trackers fail with [`Closed`](intercom_core::ErrorKind::Closed) from
+    /// now on. Of several calls, the earliest deadline counts.
     ///
-    /// Over a durable outbox it waits for the requests in flight only. Another process, or the next
-    /// start, delivers the rest. If the disk goes away with the process, as a container's does,
+    /// With a durable outbox, it waits for the requests in flight only. Another process, or the
+    /// next start, delivers the rest. If the disk is deleted with the process, as in a container,
     /// call [`flush`](Self::flush) first.
     ///
-    /// Over an outbox in memory it delivers all events. It returns early when it can send none of
-    /// the rest before the deadline.
+    /// With an outbox in memory, it delivers all events. It returns early if it can send no further
+    /// event before the deadline.
     ///
-    /// At the deadline it drops the requests in flight, and their events stay pending.
+    /// After `deadline`, it drops the requests in flight, and their events stay pending. Then it
+    /// waits up to 5 seconds for an outbox that does not answer.
     pub async fn shutdown(&self, deadline: Duration) -> DrainReport {
         self.parts.intake.close();
         let deadline = later(Instant::now(), deadline);
@@ -217,7 +221,8 @@ impl Delivery {
         report
     }
 
-    /// Reads up to `limit` dead letters in the order of their ids, beginning after `after`.
+    /// Reads up to `limit` dead letters with an id above `after`, in the order of their ids. `None`
+    /// begins with the first.
     ///
     /// # Errors
     ///
@@ -230,12 +235,13 @@ impl Delivery {
         self.operate.dead_letters(after, limit).await
     }
 
-    /// Makes dead letters pending again, and returns their number. Call it after a fix of their
-    /// reason. Also does what [`resume`](Self::resume) does.
+    /// Makes dead letters pending again, and returns their number. Call it when you have fixed the
+    /// reason. It also calls [`resume`](Self::resume).
     ///
     /// # Errors
     ///
-    /// Fails when the outbox cannot be written.
+    /// Fails when the outbox cannot be written. Then it redrove nothing, unless the connection to a
+    /// remote store broke: then it may have.
     pub async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
         let redriven = self.operate.redrive(which).await?;
         // Intercom may now accept names that it refused before.
@@ -260,7 +266,8 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// Fails when the outbox cannot be written. Then it erased nothing.
+    /// Fails when the outbox cannot be written. Then it erased nothing, unless the connection to a
+    /// remote store broke: then it may have. Also fails when the runtime of the delivery has ended.
     pub async fn erase(&self, contact: &Contact) -> Result<Erased, OutboxError> {
         let (operate, commands) = (self.operate.clone(), self.commands.clone());
         let contact = contact.clone();
@@ -289,7 +296,8 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// Fails when the outbox cannot be written.
+    /// Fails when the outbox cannot be written. Then it forgave nothing, unless the connection to a
+    /// remote store broke: then it may have.
     pub async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
         let forgiven = self.operate.forgive(contact).await?;
         // An ended engine holds no erasures.
@@ -297,8 +305,8 @@ impl Delivery {
         Ok(forgiven)
     }
 
-    /// Returns the number of events that each rule has dropped, in this process and since its
-    /// start.
+    /// Returns the number of events that each rule has dropped, by the name of the rule. Counts
+    /// from the start of this delivery.
     pub fn dropped_by_rule(&self) -> BTreeMap<Arc<str>, u64> {
         self.parts.intake.tally.drops()
     }
@@ -307,7 +315,8 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// Fails when the outbox cannot be written.
+    /// Fails when the outbox cannot be written. Then it purged nothing, unless the connection to a
+    /// remote store broke: then it may have.
     pub async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
         self.operate.purge(which).await
     }
@@ -316,11 +325,12 @@ impl Delivery {
     /// that are no longer wanted. [`redrive`](Self::redrive) undoes it. A request in flight for
     /// one of them may still arrive.
     ///
-    /// It does not call the hook for dead letters.
+    /// It does not call the [hook for dead letters](DeliveryBuilder::on_dead_letter).
     ///
     /// # Errors
     ///
-    /// Fails when the outbox cannot be written.
+    /// Fails when the outbox cannot be written. Then it buried nothing, unless the connection to a
+    /// remote store broke: then it may have.
     pub async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
         let buried = self.operate.bury(which).await?;
         let Parts { intake, settled, .. } = &self.parts;

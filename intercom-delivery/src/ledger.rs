@@ -12,8 +12,8 @@ use crate::outbox::{Counts, DeadLetterReason};
 ///
 /// Always `accepted + derived == delivered + dead + pending + withheld + dropped + erased`. These
 /// are the outbox's numbers, over all of its processes. A durable outbox counts from the creation
-/// of its store. `refused` and the numbers after it are this process's, from the start of the
-/// delivery.
+/// of its store. `refused`, `waiting`, `panics` and `deaths` are of this process, from the start of
+/// the delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -24,7 +24,7 @@ pub struct Ledger {
     pub derived: u64,
     /// Events that Intercom has taken.
     pub delivered: u64,
-    /// Events that became dead letters, minus the redriven ones.
+    /// Events that became dead letters, minus the redriven and the erased ones.
     pub dead: u64,
     /// Events that wait, and events in flight.
     pub pending: u64,
@@ -36,7 +36,7 @@ pub struct Ledger {
     pub erased: u64,
     /// Dead letters that the outbox still has.
     pub dead_letters: u64,
-    /// Dead letters that an operator purged, or the outbox for lack of room.
+    /// Dead letters that an operator purged, or the outbox because of its limits.
     pub purged: u64,
     /// Events that the engine moved to another second, because Intercom would have ignored them as
     /// duplicates.
@@ -45,9 +45,10 @@ pub struct Ledger {
     pub collided: u64,
     /// Refused events, by reason. Each caller got an error.
     pub refused: Refused,
-    /// Callers that wait for room, each with an event that is neither accepted nor refused.
+    /// Callers that wait for room. Their events count neither as accepted nor as refused.
     pub waiting: u64,
-    /// Panics of the transport and of hooks. The engine caught them.
+    /// Panics that the engine caught: of the transport, of the consent check, and of the hook for
+    /// dead letters.
     pub panics: u64,
     /// The number of times that an event became a dead letter, by reason. Redriving does not reduce
     /// it.
@@ -97,7 +98,7 @@ pub struct Refused {
     /// [`AcceptError::InDoubt`](crate::outbox::AcceptError::InDoubt). If it did, they also count as
     /// accepted.
     pub in_doubt: u64,
-    /// One call brought more events than the outbox can ever hold.
+    /// One call had more events, or more bytes, than the outbox can ever hold.
     pub unsupported: u64,
     /// The caller stopped waiting for room.
     pub abandoned: u64,
@@ -159,7 +160,8 @@ impl fmt::Debug for Deaths {
 pub struct DrainReport {
     /// Events that Intercom has taken, as in the [`Ledger`].
     pub delivered: u64,
-    /// Events that became dead letters, minus the redriven ones, as in the [`Ledger`].
+    /// Events that became dead letters, minus the redriven and the erased ones, as in the
+    /// [`Ledger`].
     pub dead: u64,
     /// Events that the outbox still holds. A durable outbox keeps them. An outbox in memory loses
     /// them with the process.

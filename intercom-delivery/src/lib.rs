@@ -10,13 +10,14 @@
 //!   whatever its status. With `HttpTransport`, an event counts as delivered after a 200, 201, 202
 //!   or 204 without such a body.
 //! - **No accepted event is lost**, as long as its outbox exists. It ends delivered or as a dead
-//!   letter, unless a rule drops it, the engine withholds it, or you erase its contact.
-//! - **The ledger balances** at every moment. It covers all processes that use the outbox. Only the
-//!   number of refused events, and the numbers after it in [`Ledger`], are of one process.
-//! - **One process delivers.** After another has taken over, the former one settles nothing more.
-//! - **A retry sends the same bytes.** The engine sends an event again after a lost response, and
-//!   after a takeover during the request. It also does so when a process ends, or its disk stays
-//!   full, before the outbox has stored the result.
+//!   letter, unless a rule drops it, the engine withholds it, or you erase its contact. An outbox
+//!   may limit its dead letters: then it deletes the oldest, and counts them as purged.
+//! - **The ledger balances** at every moment. It covers all processes that use the outbox. Four of
+//!   its numbers are of one process: `refused`, `waiting`, `panics` and `deaths`.
+//! - **One process delivers.** After a takeover, the former process settles nothing more.
+//! - **A retry sends the same bytes.** The engine sends an event again if the response is lost, or
+//!   if another process takes over during the request. It also does so if the outbox could not
+//!   store the result, because the process ended or the disk was full.
 //! - **Two calls of `send` make two events.** [`Collisions::Move`], the default, gives each its own
 //!   second.
 //! - **Logs and errors show no secrets**: no token, no contact and no value. One exception: an
@@ -33,6 +34,10 @@
 //! | admission | the result of erasures, consent, rules and [`Collisions`], before the first attempt |
 //! | settlement | the result of an attempt, as the outbox stores it |
 //! | epoch | the number of a turn, which only grows |
+//! | standby | a process that accepts events while another process has the turn |
+//! | second | the `created_at` of an event, which Intercom keeps in whole seconds |
+//! | slot | a contact, an event name and a second: Intercom keeps one event of each |
+//! | used slot | the slot of an event that may have reached Intercom |
 //! | derived event | an event that a rule makes from another |
 //! | withheld event | an event that the engine deleted unsent: no consent, or an erased contact |
 //! | tombstone | the keyed hash of an erased contact's identifier, by which the engine knows its later events |
@@ -52,29 +57,31 @@
 //! ## Pacing
 //!
 //! The engine limits the rate of all its requests by Intercom's `X-RateLimit` headers. Intercom
-//! counts requests in windows of 10 seconds. The engine spreads the remaining requests over the
-//! rest of a window in two cases: more events wait than it allows, or less than a quarter of its
-//! requests is left. So no request gets a 429, unless another program uses the same limit. Without
-//! headers, a 429 leads to back-off. Intercom reports whole seconds, so the engine waits until the
-//! window has certainly ended. It ignores a reset that is impossible for such a window. Then
-//! [`Status::rate_limit_doubt`] says why.
+//! counts requests in windows of 10 seconds. In two cases the engine spreads the remaining requests
+//! of a window over its remaining time. Either there are more events than remaining requests, or
+//! less than a quarter of the limit remains. So no request gets a 429, unless another program uses
+//! the same limit. Without headers, a 429 leads to back-off. The headers give the end of a window
+//! in whole seconds, so the engine waits until the window has certainly ended. If that end cannot
+//! be right for a window of 10 seconds, the engine ignores it, and [`Status::rate_limit_doubt`]
+//! says why.
 //!
 //! ## Outages
 //!
-//! A circuit breaker opens in an outage, and stops almost all sending. One event's failure is no
-//! outage. So it takes at least ten failures in a row, of events that never failed before. If many
-//! events are poison, it takes more. While the breaker is open, single events probe: about ten a
-//! second at first, and one a minute in the end.
+//! A circuit breaker opens in an outage, and stops almost all sending. It opens after at least ten
+//! failures in a row, of events that never failed before. One event that fails again and again
+//! does not open it. If many events are poison, the breaker needs more failures in a row. While it
+//! is open, single events probe: about ten a second at first, and one a minute in a long outage.
 //!
-//! The breaker also opens when Intercom refuses the token or the plan. Then the probes have back-off up
-//! to five minutes. After a fix, [`Delivery::resume`] probes at once. While the breaker is closed,
-//! events that failed before take at most one in four requests if others wait.
+//! The breaker also opens when Intercom refuses the token or the plan. Then the wait between probes
+//! grows up to five minutes. After a fix, [`Delivery::resume`] probes at once. While the breaker is
+//! closed, events that failed before get at most one in four requests if others wait.
 //!
 //! ## Two events that Intercom takes for one
 //!
-//! The engine compares an event's contact, name and second with those of pending events, of dead
-//! letters, and of events that it sent in the last two minutes. An event moves only while no attempt
-//! can have reached Intercom. [`Collisions::Keep`] moves none.
+//! Intercom ignores an event that has the contact, name and second of an earlier one. The engine
+//! looks for such an earlier event among pending events, dead letters, and events that it sent in
+//! the last two minutes. It moves an event to another second only while no attempt can have reached
+//! Intercom. [`Collisions::Keep`] moves none.
 //!
 //! ## Metrics
 //!
@@ -105,6 +112,17 @@
 //! | `messaging.process.duration`, from a lease to the end of an attempt | histogram | OpenTelemetry's |
 //!
 //! OpenTelemetry's labels are `messaging.system`, `messaging.operation.name` and `error.type`.
+//! `messaging.process.duration` is in seconds. The values of the other labels:
+//!
+//! - `reason` of a dead letter: see [`DeadLetterReason::as_str`].
+//! - `reason` of a refused event: the name of a field of [`Refused`].
+//! - `outcome`: `delivered`, `panicked`, `invalid`, `rejected`, `event_name_limit`,
+//!   `unknown_contact`, `ambiguous_contact`, `unauthorized`, `forbidden`, `rate_limited`,
+//!   `unavailable`, `timeout`, `connection`, `certificate`, `proxy`, `unexpected_answer` or
+//!   `other`.
+//! - `rule`: the name of the rule.
+//! - `error.type`: the `reason` of a refused event, or the `outcome` of an attempt.
+//!
 //! `cargo run -p otlp` is an example that sends metrics and spans to an OpenTelemetry collector.
 //!
 //! ## Spans
@@ -120,8 +138,8 @@
 //! | `receive` | `trace` | `receive events` | `client` | the outbox's `lease` |
 //! | `settle` | `trace` | `settle events` | `client` | the outbox's `settle` |
 //!
-//! A disabled span costs no allocation. No link leads from `process` to its `send`. A link would
-//! keep each `send` open until its event is sent, because `tracing` links only open spans.
+//! A disabled span costs no allocation. The span `process` has no link to the `send` of its event.
+//! `tracing` links only open spans, so each `send` would have to stay open until its event is sent.
 //!
 //! ## Ending on a signal
 //!

@@ -9,9 +9,8 @@ use intercom_core::{ErrorKind, EventName, SendError};
 
 use crate::outbox::{DeadLetterReason, EventId};
 
-/// The longest wait that an answer can ask for. The engine shortens a longer one to it.
-///
-/// Intercom does not document `Retry-After`, and a proxy may ask for years.
+/// The longest wait that an answer can ask for by `Retry-After`: an hour. The engine shortens a
+/// longer one to it, because a proxy may ask for years.
 pub const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// The number of panics of the transport after which an event becomes a dead letter.
@@ -53,7 +52,8 @@ pub enum UnknownContact {
     /// Sends the event again for this long after the first such answer. Then it becomes a dead
     /// letter. Intercom may not know a contact in the moment after its creation.
     RetryFor(Duration),
-    /// Creates the contact once, as a user, and sends the event again.
+    /// Creates the contact once, as a user, and sends the event again. If Intercom refuses this
+    /// contact, its events become dead letters. If Intercom refuses every creation, they wait.
     Create,
 }
 
@@ -76,7 +76,7 @@ pub enum Consent {
     Given,
     /// Deletes the event, and counts it as withheld.
     Denied,
-    /// Asks again after this long.
+    /// Asks again after this long, as often as the answer is `Later`.
     Later(Duration),
 }
 
@@ -102,8 +102,8 @@ pub struct InFlight {
     pub id: EventId,
     /// Its name.
     pub event_name: EventName,
-    /// Whether Intercom answered that it has the event. Otherwise it may still have it, unless
-    /// `status` is a refusal.
+    /// Whether Intercom answered that it has the event. If not, it may still have it, unless it
+    /// refused the event with a `status` from 400 to 499.
     pub is_delivered: bool,
     /// The HTTP status, if Intercom answered.
     pub status: Option<u16>,
@@ -134,7 +134,8 @@ pub struct RetryPolicy {
 
 impl RetryPolicy {
     /// Returns the default policy. It waits up to 1 second after the first failure, and up to twice
-    /// as long after each further one, but at most 5 minutes.
+    /// as long after each further one, but at most 5 minutes. Each wait is random, from zero to
+    /// that time (full jitter).
     ///
     /// An event that fails 12 times over at least an hour, while Intercom takes others, is *poison*
     /// and becomes a dead letter.
@@ -163,10 +164,9 @@ impl RetryPolicy {
     /// Sets the age, counted from acceptance, at which an event becomes a dead letter. The default
     /// is none.
     ///
-    /// The age is the time that the delivering process has measured, so a step of a clock ages no
-    /// event. When a process starts or takes over, the age of each pending event begins at zero.
-    /// Only a wall clock could tell how long the event had waited, and an operator may have set
-    /// that clock.
+    /// The delivering process measures the age by elapsed time, so it does not change when someone
+    /// sets a clock. When a process starts or takes over, the age of each pending event begins at
+    /// zero.
     pub const fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
@@ -174,7 +174,7 @@ impl RetryPolicy {
 
     /// Sets the maximum number of attempts, after which an event becomes a dead letter. Rate
     /// limits, and faults that need an operator, do not count. An answer that is not Intercom's
-    /// counts, for the back-off, but never as the last one. The default is no maximum.
+    /// counts, but the maximum does not apply after such an attempt. The default is no maximum.
     pub const fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
         self
@@ -183,15 +183,15 @@ impl RetryPolicy {
     /// Sets when an event counts as poison and becomes a dead letter: after this many failures,
     /// over at least this time. The default is 12 failures over an hour.
     ///
-    /// Only failures count while Intercom takes other events, so an outage makes no event poison.
-    /// The count begins again when another process takes over.
+    /// A failure counts only if Intercom takes other events meanwhile. So an outage makes no event
+    /// poison. The count begins again when another process takes over.
     pub const fn poison(mut self, failures: u32, over: Duration) -> Self {
         self.poison = Some((failures, over));
         self
     }
 
-    /// Never gives an event up as poison. The engine sends it again for ever, with its own
-    /// back-off.
+    /// Makes no event a dead letter as poison. The engine sends it again without end, with a
+    /// back-off of its own.
     pub const fn keep_poison(mut self) -> Self {
         self.poison = None;
         self

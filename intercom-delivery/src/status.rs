@@ -65,7 +65,7 @@ pub enum State {
     /// Another process delivers from the same outbox. This one accepts, and takes over when the
     /// other ends.
     Standby {
-        /// The process that delivers, in words for a person.
+        /// The process that delivers, as a text for people.
         deliverer: String,
         /// The beginning of its turn.
         #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::time"))]
@@ -80,9 +80,9 @@ pub enum State {
     /// Intercom is out of reach, or every event fails. Single events probe whether that has passed.
     Outage(Trouble),
     /// An operator must act: the access token, the plan, a permission or the address is wrong, or a
-    /// gateway answers for Intercom. No event is lost. Single events probe for the fix.
+    /// proxy answers instead of Intercom. No event is lost. Single events probe for the fix.
     Stopped(Trouble),
-    /// Delivery has ended: shut down, or gone with its runtime.
+    /// The delivery was shut down, or its runtime has ended.
     Ended,
 }
 
@@ -94,12 +94,12 @@ pub struct Trouble {
     /// The kind of the last failure. `None` stands for a panic of the transport.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::kind"))]
     pub kind: Option<ErrorKind>,
-    /// The last failure in words, with what to do.
+    /// The last failure, and what to do, as a text for people.
     pub message: String,
-    /// The time since it began.
+    /// The time since the trouble began.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::seconds"))]
     pub lasts: Duration,
-    /// The number of failed probes since.
+    /// The number of failed probes since then.
     pub probes: u32,
     /// The time until the next probe.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::seconds"))]

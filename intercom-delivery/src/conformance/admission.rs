@@ -17,18 +17,19 @@ use self::history::AdmissionHistory;
 use crate::outbox::{Operate, Outbox, Slot};
 use crate::policy::Collisions;
 
-/// Tests that the engine, over this outbox, sends no event that Intercom would ignore, whatever
-/// crashes.
+/// Tests that the engine sends no event from this outbox that Intercom would ignore, also after
+/// crashes at any moment.
 ///
 /// - No two events of one contact, name and second are sent, unless the second one counts as
 ///   collided.
 /// - All attempts of an event send the same bytes.
 /// - Each derived event exists once. A renamed event is sent under its new name, and a dropped event
-///   is not sent. Every second history has rules.
+///   is not sent.
 ///
-/// `make` returns a new and empty outbox, a function that opens it again after a crash, and a
-/// function that moves its time. For an outbox in memory, only the turn ends in a crash. The runtime
-/// must have its timers enabled.
+/// `histories` is the number of random histories. Every second one has rules. `make` returns a new
+/// and empty outbox, a function that opens it again after a crash, and a function that moves its
+/// time. For an outbox in memory, only the turn ends in a crash. The runtime must have its timers
+/// enabled.
 ///
 /// ```
 /// use intercom_delivery::{MemoryOutbox, conformance};

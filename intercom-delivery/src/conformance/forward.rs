@@ -1,4 +1,4 @@
-//! A double of an outbox that is like another but for what it overrides.
+//! A test double of an outbox: it overrides some methods, and forwards the others.
 
 use intercom_core::{Contact, DataEvent, Timestamp, async_trait};
 
@@ -7,9 +7,9 @@ use crate::outbox::{
     OutboxError, Selection, Settlement, Standing, Turn,
 };
 
-/// Forwards each method to another outbox. A double for a test overrides the methods of interest.
+/// Forwards each method to another outbox. A test double overrides the methods that it changes.
 ///
-/// [`Forwarding`] makes an outbox of it.
+/// [`Forwarding`] makes the double an outbox.
 ///
 /// ```
 /// use intercom_core::{DataEvent, async_trait};
@@ -123,7 +123,7 @@ pub trait Forward: Send + Sync {
     }
 }
 
-/// The outbox that a [`Forward`] is.
+/// Implements [`Outbox`] and [`Operate`] by the methods of a [`Forward`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Forwarding<T>(pub T);
 

@@ -1,7 +1,8 @@
 //! The test suite that every [`Outbox`] must pass.
 //!
-//! [`run`] calls random operations of the outbox and of a plain model. After each operation the two
-//! must agree. On a difference, it shortens the sequence and reports it.
+//! [`run`] calls random operations of the outbox and of a simple model. After each operation the
+//! two must agree. If they differ, it looks for a shorter sequence with a difference, and reports
+//! that.
 //!
 //! ```
 //! use intercom_delivery::MemoryOutbox;
@@ -11,7 +12,7 @@
 //! conformance::run(&Profile::new().capacity(12), async || MemoryOutbox::new().capacity(12));
 //! ```
 //!
-//! [`Forward`] makes a test double that changes one method of an outbox.
+//! With [`Forward`], a test double of an outbox changes some methods and forwards the others.
 //!
 //! # Time
 //!
@@ -39,33 +40,35 @@
 //! - **Counts**: [`counts`](Outbox::counts) is right after each step.
 //! - **Acceptance**: all or none. It fails with [`Full`](crate::outbox::AcceptError::Full) exactly
 //!   when there is no room. A call that exceeds the capacity may fail with another error.
-//! - **Leases**: only due events, each once, never more than the limit, the longest due first. New
-//!   events come in the order of their ids. A lease may return fewer events than are due.
-//! - **Waiting**: a lease waits until it has something to return: after an acceptance, a put-back
-//!   or a redrive, after some time, or after the end of another turn. A lease with nothing to return
-//!   still waits after the answer of a later `counts`. An outbox that sets
-//!   [`valid_for`](crate::outbox::Leased::valid_for) may return without events.
+//! - **Leases**: only due events, each once, never more than the limit, in the order in which they
+//!   became due. New events come in the order of their ids. A lease may return fewer events than
+//!   are due.
+//! - **Waiting**: a lease waits while it has nothing to return. It returns after an acceptance, a
+//!   put-back or a redrive, when an event becomes due, or when another turn ends. While there is
+//!   nothing to return, it also waits after a later call of `counts` has returned. An outbox that
+//!   sets [`valid_for`](crate::outbox::Leased::valid_for) may return without events.
 //! - **Cancellation**: a dropped lease loses nothing.
 //! - **Turns**: one of two engines delivers, the other gets `Turn::Standby` once and waits. A
 //!   release and the drop of the [`Tenure`](crate::outbox::Tenure) each end the turn: all leases
-//!   end, and the other engine begins. It gets the slots of all pending events that are not new, and
-//!   all used slots that are not forgotten. A call with an earlier epoch changes nothing.
-//! - **Admission**: the outbox stores other bytes, a deferral, or an end. Derived events are pending
-//!   with the next ids.
-//! - **Late calls**: for an event that is not leased, or is settled again, admission and settlement
-//!   change nothing, and return its id.
-//! - **Events**: the bytes are those that `accept` or `admit` got, to the last space. So are the names
-//!   of sensitive keys. Stage, attempts, last failure and age are right.
-//! - **`earliest_new`**: never later than the truth. **`oldest_pending`**: the age of the pending
-//!   event with the lowest id.
+//!   end, and the turn of the other engine begins. Its `Tenure` has the slots of all pending events
+//!   that are not new, and all used slots that the outbox must still keep. A call with an earlier
+//!   epoch changes nothing.
+//! - **Admission**: the outbox stores the new bytes or the delay of the event, or deletes it.
+//!   Derived events are pending with the next ids.
+//! - **Late calls**: if an event is not leased, or is already settled, its admission or settlement
+//!   changes nothing. The call returns the id of the event.
+//! - **Events**: the bytes are exactly those that `accept` or `admit` got. So are the names of
+//!   sensitive keys. Stage, attempts, last failure and age are right.
+//! - **`earliest_new`**: never later than the earliest second of a new event.
+//!   **`oldest_pending`**: the age of the pending event with the lowest id.
 //! - **Dead letters**: in the order of their ids, up to the limit, with reason, attempts and failure.
 //!   Redriving, purging and burying change the selected ones, and return their number. An event that
-//!   was buried during its lease counts as one that may have arrived.
+//!   was buried during its lease has a used slot: a request for it may have reached Intercom.
 //! - **Erasure**: it deletes each event that shares an identifier with the contact, leased or not,
 //!   and returns the numbers. The engine gets the tombstones before, or with, the next events.
 //!
-//! At the end, the outbox delivers all events. The suite tests neither crashes nor many threads.
-//! [`many`] tests several processes on one store.
+//! At the end, all events are delivered. The suite tests neither crashes nor many threads. [`many`]
+//! tests several processes on one store.
 
 mod admission;
 mod compare;
@@ -105,8 +108,8 @@ impl Profile {
 
     /// Sets how many events may be pending. The outbox must refuse one more. The default is no limit.
     ///
-    /// Dead letters take no room, and redriving them is never refused. The sequences often reach a
-    /// capacity of about 12.
+    /// Dead letters take no room, and redriving them is never refused. Choose a capacity of about
+    /// 12 events: many sequences reach it.
     #[must_use]
     pub fn capacity(mut self, events: usize) -> Self {
         self.capacity = Some(events);
@@ -115,8 +118,8 @@ impl Profile {
 
     /// Sets the unit of all times in a sequence. The default is 10 seconds.
     ///
-    /// One sequence must take less than half of it, not counting the waits that the sequence asks
-    /// for. If the suite must really wait for the outbox's clock, a shorter tick saves time.
+    /// Without the waits in the sequence, one sequence must take less than half a tick. If the
+    /// suite cannot move the outbox's clock, it waits in real time: then a shorter tick saves time.
     #[must_use]
     pub fn tick(mut self, tick: Duration) -> Self {
         self.tick = tick;

@@ -87,9 +87,9 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Intercom refused the event, or it was invalid from the start.
+    /// Intercom refused the event, or it was invalid when the outbox accepted it.
     Rejected = "rejected",
-    /// Intercom takes no new event name.
+    /// The workspace has too many event names, so Intercom takes no new one.
     EventNameLimit = "event_name_limit",
     /// Several contacts match the identifier.
     AmbiguousContact = "ambiguous_contact",
@@ -103,7 +103,7 @@ reasons! {
     AgeLimit = "age_limit",
     /// The event has had the maximum number of attempts.
     AttemptLimit = "attempt_limit",
-    /// The transport panicked in each attempt.
+    /// The transport panicked three times, with the event or with the creation of its contact.
     Panic = "panic",
     /// The event failed repeatedly while Intercom took others.
     Poison = "poison",
@@ -117,7 +117,8 @@ impl fmt::Display for DeadLetterReason {
     }
 }
 
-/// A text that is the name of no [`DeadLetterReason`].
+/// The error of parsing a [`DeadLetterReason`]: the text is not the
+/// [name](DeadLetterReason::as_str) of a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of a reason for a dead letter")]
 #[non_exhaustive]

@@ -10,10 +10,10 @@ pub enum AcceptError {
     /// The outbox is full.
     #[error("the outbox is full")]
     Full,
-    /// One call brings more than the outbox can ever hold.
+    /// One call has more events, or more bytes, than the outbox can ever hold.
     #[error("this is more at once than the outbox can ever hold")]
     ExceedsCapacity,
-    /// The store failed to keep the events safe.
+    /// The store failed, and has none of the events.
     #[error(transparent)]
     Storage(#[from] OutboxError),
     /// The connection to a remote store broke during the commit. The store has all of the events,

@@ -57,7 +57,7 @@ pub struct Lease {
     pub attempts: u32,
     /// The failure of the last attempt.
     pub last_failure: Option<Arc<Failure>>,
-    /// The time since its acceptance, or since it was last redriven.
+    /// The time since its acceptance or its last redrive, by the outbox's clock.
     pub age: Duration,
 }
 
@@ -99,11 +99,11 @@ impl Lease {
 /// It is exhaustive on purpose: an outbox must store each stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The outbox has stored no admission of the event, or a deferral, and the engine has not put
-    /// it back.
+    /// The engine has not put the event back. The outbox has stored no admission of it, or only a
+    /// [deferral](super::Ruling::Defer).
     New,
-    /// As `New`, but the event was a dead letter that Intercom does not have. It keeps its second,
-    /// unless another event has that second or has used it meanwhile.
+    /// As `New`, but the event was a dead letter, and no attempt can have reached Intercom. The
+    /// engine moves it only if another event has its second, or used it meanwhile.
     Redriven,
     /// As `New`, but a rule derived the event from another. No rule applies to it.
     Derived,
@@ -113,30 +113,31 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Returns whether the engine has yet to admit the event, so that it has no slot for certain.
+    /// Returns whether the engine must still admit the event: any stage but `Admitted`. Until then
+    /// the event may move to another slot.
     pub const fn is_new(self) -> bool {
         !matches!(self, Stage::Admitted)
     }
 }
 
-/// Leased events. Without events, the numbers may be a moment old.
+/// Leased events. If there are none, `pending` and `earliest_new` may be a moment old.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Leased {
-    /// The events, the longest due first.
+    /// The events, in the order in which they became due.
     pub events: Vec<Lease>,
     /// The number of pending events, these included.
     pub pending: u64,
     /// The earliest second among the pending events that are [new](Stage::is_new). It need not
     /// cover leased events.
     ///
-    /// The engine may forget which earlier seconds are in use. So this also covers each event that
-    /// the outbox has accepted and no lease shows yet, because its transaction is open. Such an
-    /// event may have any second. While there may be one, return a second before all others. A
-    /// second that is too early does no harm, but the engine remembers more, up to a million slots.
+    /// The engine may forget the used slots before this second. So it must also cover events that
+    /// an open transaction has accepted, and that no lease shows yet. Such an event may have any
+    /// second. While there may be such a transaction, return the earliest possible second. A second
+    /// that is too early does no harm, but the engine remembers more slots, up to a million.
     pub earliest_new: Option<Timestamp>,
     /// How long the engine may begin requests, counted from the return of the call. `None` means
-    /// until the epoch ends with this process.
+    /// as long as this process runs.
     pub valid_for: Option<Duration>,
     /// All tombstones, if they have changed since this engine last got them. They apply to these
     /// events too.
@@ -144,14 +145,13 @@ pub struct Leased {
 }
 
 impl Leased {
-    /// Creates leased events. By default they are valid until the epoch ends with this process, and
-    /// no tombstones have changed.
+    /// Creates leased events. By default they are valid as long as this process runs, and no
+    /// tombstones have changed.
     pub fn new(events: Vec<Lease>, pending: u64, earliest_new: Option<Timestamp>) -> Self {
         Leased { events, pending, earliest_new, valid_for: None, tombstones: None }
     }
 
-    /// Sets how long the engine may begin requests. The default is until the epoch ends with this
-    /// process.
+    /// Sets how long the engine may begin requests. The default is as long as this process runs.
     #[must_use]
     pub fn with_valid_for(mut self, valid_for: impl Into<Option<Duration>>) -> Self {
         self.valid_for = valid_for.into();

@@ -29,8 +29,8 @@ pub(crate) const DEFAULT_DEAD_LETTERS: usize = 10_000;
 
 /// Holds events in memory, up to a bound. The end of the process loses pending events.
 ///
-/// When it is full it accepts nothing more, and never drops what it has accepted. Dead letters have
-/// a bound of their own: beyond it, the outbox purges and counts the oldest. Redriving never fails
+/// When it is full, it accepts nothing more, and never drops a pending event. Dead letters have a
+/// limit of their own: beyond it, the outbox purges and counts the oldest. Redriving never fails
 /// for lack of room.
 ///
 /// ```

@@ -33,8 +33,8 @@ pub use turn::{Epoch, Standby, Standing, Tenure, Turn};
 ///
 /// One trait fits a queue in memory, a file of several processes, and a store of many machines:
 ///
-/// - **Anyone accepts.** Accepting is a plain insert, from any process, at any time. It returns
-///   when the events are as safe as the outbox promises.
+/// - **Any process accepts**, at any time, by a plain insert. [`accept`](Self::accept) returns when
+///   the events are as safe as the outbox promises.
 /// - **One engine delivers**, under an [`Epoch`] that only grows. [`lease`](Self::lease) says whose
 ///   turn it is. [`admit`](Self::admit), [`settle`](Self::settle) and [`release`](Self::release)
 ///   carry the epoch, and change nothing under an earlier one.
@@ -42,14 +42,14 @@ pub use turn::{Epoch, Standby, Standing, Tenure, Turn};
 ///   ends, every leased event is due again.
 /// - **The bytes of an event change at most once**: by `admit`, before its first attempt. An event
 ///   of [`Stage::Redriven`] begins anew.
-/// - **Durations are relative**, so no two clocks need agree. Each outbox has its own clock.
+/// - **Times are durations from now**, so no two clocks need agree. Each outbox has its own clock.
 ///
-/// An outbox holds no rule about sending: the engine decides when it admits events. No method has a
-/// default, so a wrapper cannot change a meaning by forgetting one.
+/// An outbox decides nothing about sending: the engine does, when it admits events. No method has a
+/// default. So a wrapper that lacks a method does not compile.
 ///
 /// [`MemoryOutbox`] keeps events in memory. The suite in `conformance`, behind the feature of that
-/// name, tests an outbox of your own. The example `own_outbox` is a whole one in a crate of its
-/// own.
+/// name, tests an outbox of your own. The example `own_outbox` is a complete outbox in its own
+/// crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an outbox",
     label = "cannot hold events",
@@ -61,7 +61,7 @@ pub use turn::{Epoch, Standby, Standing, Tenure, Turn};
 pub trait Outbox: Send + Sync {
     /// Accepts events, all of them or none. Returns when they are safe.
     ///
-    /// Dropping the future early may accept the events or not.
+    /// If the future is dropped early, the events may be accepted or not.
     ///
     /// # Errors
     ///
@@ -71,15 +71,15 @@ pub trait Outbox: Send + Sync {
 
     /// Waits until the caller has something to do, and says what: see [`Turn`].
     ///
-    /// `standing` is what the caller's last call returned. The call returns
+    /// `standing` is what the caller's last call returned. The result is one of these:
     ///
     /// - [`Turn::Began`] when the caller's turn begins. It comes before the first lease.
-    /// - [`Turn::Leased`] when the caller delivers and an event is due: up to `limit` events, the
-    ///   longest due first. An event that nothing has put back is due since its acceptance; such
-    ///   events come in the order of their ids. The result may have no events, to extend
-    ///   [`valid_for`](Leased::valid_for).
-    /// - [`Turn::Standby`] when another engine delivers, once for each of its epochs. A deposed
-    ///   caller learns it here.
+    /// - [`Turn::Leased`] when the caller delivers and an event is due. It has up to `limit`
+    ///   events, in the order in which they became due. An event that was never put back became due
+    ///   at its acceptance. Such events come in the order of their ids. The result may have no
+    ///   events, to extend [`valid_for`](Leased::valid_for).
+    /// - [`Turn::Standby`] when another engine delivers, once for each of its epochs. By this
+    ///   result a caller also learns that another engine took over from it.
     ///
     /// When an operator has erased or forgiven contacts, the call also returns the
     /// [tombstones](Leased::tombstones), with or without events. They come before, or with, each
@@ -94,8 +94,9 @@ pub trait Outbox: Send + Sync {
     /// Fails when the store cannot be read or written. Then it leased nothing.
     async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError>;
 
-    /// Stores admissions of leased events, in one transaction. Returns the events that are not
-    /// leased under this epoch, for which it stores nothing, and no derived event either.
+    /// Stores admissions of leased events, in one transaction. Returns the ids of events that are
+    /// not leased under this epoch. For these it stores nothing: no admission, and no derived
+    /// event.
     ///
     /// The engine calls this before the first attempt, and only for an admission that changes
     /// something.
@@ -109,8 +110,9 @@ pub trait Outbox: Send + Sync {
         admissions: &[Admission],
     ) -> Result<Vec<EventId>, OutboxError>;
 
-    /// Settles leased events, in one transaction. Returns the events that are not leased under this
-    /// epoch, for which it changes nothing. A second settlement of an event is such a case.
+    /// Settles leased events, in one transaction. Returns the ids of events that are not leased
+    /// under this epoch, such as an event that is settled a second time. For these it changes
+    /// nothing.
     ///
     /// The same transaction keeps the [used slots](UsedSlot) of the settled events, and deletes
     /// those whose `keep_until` is before `forget_before`.
@@ -159,7 +161,8 @@ pub struct Counts {
     pub derived: u64,
     /// Delivered events.
     pub delivered: u64,
-    /// Events that became dead letters, minus the redriven ones. Purging does not change it.
+    /// Events that became dead letters, minus the redriven and the erased ones. Purging does not
+    /// change it.
     pub dead: u64,
     /// Events that wait, and leased events.
     pub pending: u64,
@@ -171,14 +174,14 @@ pub struct Counts {
     pub erased: u64,
     /// Dead letters that the outbox still has.
     pub dead_letters: u64,
-    /// Dead letters that an operator purged, or the outbox for lack of room.
+    /// Dead letters that an operator purged, or the outbox because of its limits.
     pub purged: u64,
     /// Events that admission moved to a later second.
     pub moved: u64,
     /// Events that admission left at a second that another event has.
     pub collided: u64,
-    /// The highest id so far. Every later event has a higher one, unless its transaction began
-    /// before.
+    /// The highest id so far. Every later event has a higher one, unless a transaction accepted it
+    /// before this moment and commits later.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub newest: Option<EventId>,
     /// The lowest id among the pending events that this process accepted.

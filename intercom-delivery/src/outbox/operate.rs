@@ -9,7 +9,7 @@ use super::{DeadLetter, ErasedEvents, EventId, OutboxError, Selection};
 /// An operator's actions, from any process that opens the store: on pending events, dead letters
 /// and contacts.
 ///
-/// The engine never calls them. A [`Delivery`](crate::Delivery) has the same methods.
+/// The engine never calls these methods. A [`Delivery`](crate::Delivery) has the same ones.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an outbox",
     label = "cannot hold events",
@@ -19,7 +19,8 @@ use super::{DeadLetter, ErasedEvents, EventId, OutboxError, Selection};
 )]
 #[async_trait]
 pub trait Operate: Send + Sync {
-    /// Reads up to `limit` dead letters in the order of their ids, beginning after `after`.
+    /// Reads up to `limit` dead letters with an id above `after`, in the order of their ids. `None`
+    /// begins with the first.
     ///
     /// # Errors
     ///
@@ -37,49 +38,55 @@ pub trait Operate: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Then it redrove nothing.
+    /// Fails when the store cannot be written. Then it redrove nothing, unless the connection to a
+    /// remote store broke: then it may have.
     async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError>;
 
     /// Deletes dead letters for good. Returns their number.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Then it purged nothing.
+    /// Fails when the store cannot be written. Then it purged nothing, unless the connection to a
+    /// remote store broke: then it may have.
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError>;
 
     /// Makes pending events dead letters, with the reason
     /// [`Buried`](super::DeadLetterReason::Buried), and keeps their attempts and last failures.
     /// Returns their number. [`Selection::Reason`] selects none: no pending event has a reason.
     ///
-    /// Leased events are no exception. Their settlements come too late, and a request in flight may
-    /// still arrive.
+    /// It also buries leased events. Their later settlements change nothing, and a request in
+    /// flight may still reach Intercom.
     ///
-    /// A leased event, or one of [`Stage::Admitted`](super::Stage), counts as buried with a
-    /// [used slot](super::Verdict::Bury::used), because an attempt may have reached Intercom. The
-    /// outbox does not keep that slot separately. A process that does not see leases decides by the
-    /// stage alone.
+    /// Treat a leased event, and one of [`Stage::Admitted`](super::Stage), as if the engine had
+    /// buried it with a [used slot](super::Verdict::Bury::used): an attempt may have reached
+    /// Intercom. The outbox need not store that slot. A process that does not see leases decides by
+    /// the stage alone.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Then it buried nothing.
+    /// Fails when the store cannot be written. Then it buried nothing, unless the connection to a
+    /// remote store broke: then it may have.
     async fn bury(&self, which: &Selection) -> Result<u64, OutboxError>;
 
     /// Erases a contact, in one transaction.
     ///
     /// Deletes all pending events, leased ones included, and all dead letters that [share an
-    /// identifier](super::share_identifier) with it. Counts them as erased, and overwrites or frees
-    /// their bytes. Keeps a [tombstone](super::Tombstone) of each identifier.
+    /// identifier](super::share_identifier) with it. Counts them as erased. Keeps a
+    /// [tombstone](super::Tombstone) of each identifier. Some stores overwrite the deleted bytes
+    /// only later: their documentation says when.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Then it erased nothing.
+    /// Fails when the store cannot be written. Then it erased nothing, unless the connection to a
+    /// remote store broke: then it may have.
     async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError>;
 
     /// Removes the tombstones of a contact's identifiers. Returns whether it found one.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Then it forgave nothing.
+    /// Fails when the store cannot be written. Then it forgave nothing, unless the connection to a
+    /// remote store broke: then it may have.
     async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError>;
 }
 

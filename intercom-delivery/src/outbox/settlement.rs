@@ -17,7 +17,8 @@ pub struct Admission {
     pub ruling: Ruling,
     /// The events that rules derive from it. They become pending as
     /// [`Stage::Derived`](super::Stage) with the next ids, even in a full outbox. They count as
-    /// derived, and for [`oldest_own`](super::Counts::oldest_own) as their cause does.
+    /// derived. For [`oldest_own`](super::Counts::oldest_own), the process that accepted the
+    /// original event also accepted them.
     pub derived: Vec<DataEvent>,
 }
 
@@ -52,16 +53,19 @@ impl Admission {
 pub enum Ruling {
     /// The event keeps its bytes, and becomes [`Stage::Admitted`](super::Stage).
     Keep {
-        /// Whether another event has its second, so that Intercom will ignore it.
+        /// Whether another event has its slot, so that Intercom will ignore it. Then the outbox
+        /// counts it as [collided](super::Counts::collided).
         collides: bool,
     },
     /// The event gets other bytes, and becomes [`Stage::Admitted`](super::Stage).
     Replace {
         /// The event with its final bytes.
         event: DataEvent,
-        /// Whether it moved to another second, because another event has its own.
+        /// Whether it moved to another second, because another event has its slot. Then the outbox
+        /// counts it as [moved](super::Counts::moved).
         moved: bool,
-        /// Whether another event has its second, so that Intercom will ignore it.
+        /// Whether another event has its slot, so that Intercom will ignore it. Then the outbox
+        /// counts it as [collided](super::Counts::collided).
         collides: bool,
     },
     /// The event is due again later at the same stage, and the engine admits it then.

@@ -5,8 +5,8 @@ use std::hash::Hasher;
 use intercom_core::{DataEvent, Timestamp, rules};
 use siphasher::sip::SipHasher13;
 
-/// A contact, an event name and a second. Of two events in one slot, Intercom ignores the later
-/// one.
+/// A contact, an event name and a second: the event's `created_at`. Of two events in one slot,
+/// Intercom ignores the later one.
 ///
 /// Slots ignore the case of names and email addresses, and whether a name has an accented letter as
 /// one character or as a letter and a combining accent. If Intercom distinguishes these, the engine
@@ -53,18 +53,18 @@ impl Slot {
 pub struct UsedSlot {
     /// The slot.
     pub slot: Slot,
-    /// The end of its time, by the engine's clock. The outbox may keep it longer.
+    /// Until when the outbox keeps it, by the engine's clock. The outbox may keep it longer.
     pub keep_until: Timestamp,
 }
 
 impl UsedSlot {
-    /// Creates a used slot that the outbox keeps until then.
+    /// Creates a used slot that the outbox keeps until this time.
     pub const fn new(slot: Slot, keep_until: Timestamp) -> Self {
         UsedSlot { slot, keep_until }
     }
 
-    /// The time for the slot of a dead letter that an attempt may have reached. An operator may
-    /// redrive it at any time.
+    /// The `keep_until` for a dead letter's slot, if an attempt may have reached Intercom. It has
+    /// no end, because an operator may redrive the dead letter at any time.
     pub const WHILE_DEAD: Timestamp = Timestamp::from_unix_seconds(i64::MAX);
 }
 

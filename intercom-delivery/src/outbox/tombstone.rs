@@ -48,7 +48,7 @@ impl Tombstone {
     }
 }
 
-/// The hash is of no use to a reader.
+/// Does not show the hash.
 impl fmt::Debug for Tombstone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tombstone")

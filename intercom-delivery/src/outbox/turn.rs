@@ -88,14 +88,16 @@ pub struct Tenure {
     pub used: Vec<UsedSlot>,
     /// All tombstones.
     pub tombstones: Arc<Tombstones>,
-    /// Ends the turn when dropped: a lock, a guard, a task that renews a row.
+    /// A value that ends the turn when it is dropped, such as a file lock, or the handle of a task
+    /// that renews a row.
     pub guard: Box<dyn Any + Send + Sync>,
 }
 
 impl Tenure {
     /// Creates a turn over an empty outbox in memory. Dropping `guard` must end the turn.
     ///
-    /// Set every slot that the store holds, or two events may take one slot.
+    /// If the store has slots, set all of them by the other methods. Otherwise two events may take
+    /// one slot.
     pub fn new(epoch: Epoch, since: SystemTime, guard: impl Any + Send + Sync) -> Self {
         Tenure {
             epoch,
@@ -156,7 +158,7 @@ impl fmt::Debug for Tenure {
 pub struct Standby {
     /// The epoch of that turn.
     pub epoch: Epoch,
-    /// The process that delivers, in words for a person.
+    /// The process that delivers, as a text for people.
     pub deliverer: String,
     /// The beginning of its turn, by its own clock.
     pub since: SystemTime,

@@ -1,9 +1,10 @@
 //! The tests for an outbox that several processes share.
 //!
-//! [`run`] starts some processes on one store, as a fleet does. All of them accept, one delivers, and
-//! operators bury, redrive, purge and erase in any. It kills or stops any of them at any moment. Each
-//! process has an engine's admission, and what it sends goes to a model of Intercom. The suite in
-//! [`conformance`](super) must pass first: it tests each method by itself.
+//! [`run`] starts a *fleet*: several processes on one store. All of them accept events, and one
+//! delivers. Operators bury, redrive, purge and erase in any of them. [`run`] kills or stops any
+//! process at any moment. Each process admits events as the engine does, and sends them to a model
+//! of Intercom. The suite in [`conformance`](super) must pass first: it tests each method by
+//! itself.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -118,14 +119,14 @@ pub trait Process {
 
     /// Accepts events in a transaction of the application's own, which stays open.
     ///
-    /// A store in which one transaction writes at a time inserts the events at the commit, and
-    /// [says so](FleetProfile::accepts_at_commit).
+    /// If the store allows one writing transaction at a time, keep the events, and insert them at
+    /// the commit. Then call [`FleetProfile::accepts_at_commit`].
     fn begin(&self, events: Vec<DataEvent>) -> impl Future<Output = Self::Transaction>;
 
     /// Stops everything that the process does, as `SIGSTOP` does.
     fn pause(&mut self) -> impl Future<Output = ()>;
 
-    /// Lets a stopped process go on.
+    /// Lets a stopped process continue, as `SIGCONT` does.
     fn resume(&mut self) -> impl Future<Output = ()>;
 
     /// Ends the process as `kill -9` does: it releases nothing in the store.
@@ -144,10 +145,10 @@ pub trait Transaction {
 }
 
 /// Tests an outbox that several processes share, with each history on a new store. The runtime must
-/// have its timers enabled. A store with a clock of its own takes a runtime whose clock goes on.
+/// have its timers enabled. If the store has a clock of its own, do not pause the runtime's clock.
 ///
-/// The report names the promises that it did not test. Compare it with what you know that the
-/// outbox cannot do.
+/// The report names the promises that the run did not test. Compare them with those that the outbox
+/// cannot keep.
 ///
 /// # Panics
 ///

@@ -32,23 +32,24 @@ promises! {
     /// One process delivers, under an epoch that only grows. No two processes lease in one epoch,
     /// and no process that runs is deposed.
     OneDeliverer = "one deliverer",
-    /// A deposed process changes nothing: what it admits and settles is late, and its release does
-    /// nothing.
+    /// A deposed process changes nothing. Its admissions and settlements only return the ids of
+    /// their events, and its release does nothing.
     Fencing = "fencing",
-    /// Another process takes over in time, after a release and after `kill -9`.
+    /// Another process takes over within [`handover`](FleetProfile::handover) of a release, and
+    /// within [`takeover`](FleetProfile::takeover) of a `kill -9`.
     Takeover = "takeover",
-    /// Another process takes over in time from a stopped one. The stopped one is deposed when it
-    /// goes on.
+    /// Another process takes over from a stopped one, within [`takeover`](FleetProfile::takeover).
+    /// The stopped process is deposed when it continues.
     StoppedProcess = "stopped process",
-    /// When another process begins, no request of the one before it may begin any more:
-    /// [`valid_for`](crate::outbox::Leased::valid_for) is over.
+    /// When the turn of a process begins, the process before it may begin no more requests: its
+    /// [`valid_for`](crate::outbox::Leased::valid_for) has ended.
     Validity = "validity",
-    /// The counts balance at every read, and agree in all processes at rest.
+    /// The counts balance at every read. When no call is running, all processes read the same ones.
     Counts = "counts",
-    /// What is accepted at once is there wholly or not at all, also when the process is killed
-    /// meanwhile. Each event has an id of its own. Nothing is leased before its commit.
+    /// A call of `accept` stores all of its events or none, also if the process is killed during
+    /// the call. Each event has an id of its own. No event is leased before its commit.
     Acceptance = "acceptance",
-    /// Events of a late commit are delivered too.
+    /// An event whose transaction commits late, after events with higher ids, is delivered too.
     LateCommit = "late commit",
     /// No two events of one contact, name and second are sent, unless one counts as collided. This
     /// holds for each event that is accepted within two minutes of its second, however late its
@@ -58,9 +59,9 @@ promises! {
     SameBytes = "same bytes",
     /// What one process redrives, another delivers.
     Redrive = "redrive",
-    /// Any process buries, redrives, purges and erases, at any moment of the delivery. Each event is
-    /// in one stage. An event that an operator removed is not leased again, and its settlement is
-    /// late. The tombstones of an erased contact come with or before its later events.
+    /// Any process can bury, redrive, purge and erase at any moment. Each event is in exactly one
+    /// state. An event that an operator removed is not leased again, and its settlement changes
+    /// nothing. The tombstones of an erased contact come with or before its later events.
     Operators = "operators",
     /// Each accepted event is leased until its settlement, and never after it.
     Delivery = "delivery",
@@ -72,7 +73,7 @@ impl fmt::Display for Promise {
     }
 }
 
-/// What the suite must know of an outbox.
+/// What the suite must know about an outbox.
 #[derive(Clone, Debug)]
 pub struct FleetProfile {
     pub(super) processes: usize,
@@ -144,7 +145,8 @@ impl FleetProfile {
         self
     }
 
-    /// Sets the limit of a takeover from a killed or stopped process. The default is 10 seconds.
+    /// Sets within what time a process takes over from a killed or stopped one. The default is 10
+    /// seconds.
     #[must_use]
     pub fn takeover(mut self, limit: Duration) -> Self {
         self.takeover = limit;
@@ -154,19 +156,20 @@ impl FleetProfile {
     /// Says that [`Process::begin`](super::Process::begin) only keeps the events, and that the store
     /// accepts them at the commit. By default, it accepts them at once, in the open transaction.
     ///
-    /// An outbox promises nothing about the second of an event that it accepts two minutes after that
-    /// second: see [`Promise::Collisions`].
+    /// If an outbox accepts an event more than two minutes after its second,
+    /// [`Promise::Collisions`] does not hold for that event.
     #[must_use]
     pub fn accepts_at_commit(mut self) -> Self {
         self.accepts_at_commit = true;
         self
     }
 
-    /// Leaves out what the outbox cannot promise, and says why. The [report](FleetReport) repeats it.
+    /// Leaves out a promise that the outbox cannot keep, with the reason. The [report](FleetReport)
+    /// repeats it.
     ///
     /// # Panics
     ///
-    /// Panics for any promise but [`Promise::StoppedProcess`]: no outbox can do without the others.
+    /// Panics for any promise but [`Promise::StoppedProcess`]: every outbox must keep the others.
     #[must_use]
     pub fn skip(mut self, promise: Promise, reason: impl Into<String>) -> Self {
         assert!(
@@ -236,7 +239,8 @@ impl FleetReport {
         self.moved
     }
 
-    /// Returns the number of refused settlements of deposed processes.
+    /// Returns the number of settlements of deposed processes. The outbox changed nothing for
+    /// these.
     pub fn late_settlements(&self) -> u64 {
         self.late_settlements
     }
