@@ -43,8 +43,8 @@ impl SqliteOutboxBuilder {
         }
     }
 
-    /// Sets the most pending events, leased ones included. The default is the file's limit. A new
-    /// file has none.
+    /// Sets the maximum number of pending events, leased ones included. The default is the limit
+    /// that the file has. A new file has none.
     ///
     /// The file keeps the limit, for all processes that accept in it. At the limit, the outbox
     /// accepts nothing more. Dead letters do not count: see
@@ -54,29 +54,29 @@ impl SqliteOutboxBuilder {
         self
     }
 
-    /// Sets the most bytes of the bodies of pending events. The default is the file's limit: 1 GiB
-    /// in a new file.
+    /// Sets the maximum total size of the request bodies of pending events, in bytes. The default
+    /// is the limit that the file has: 1 GiB in a new file.
     ///
-    /// The file keeps the limit too. The file is larger by about 150 bytes an event, and by its
-    /// WAL.
+    /// The file keeps this limit, too. The file itself has about 150 bytes more for each event, and
+    /// has a WAL.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.settings.max_bytes = Some(bytes);
         self
     }
 
-    /// Sets the most dead letters to keep. Beyond that the outbox purges and counts the oldest. The
-    /// default is the file's limit: 100,000 in a new file.
+    /// Sets the maximum number of dead letters. Beyond it, the outbox purges and counts the oldest.
+    /// The default is the limit that the file has: 100,000 in a new file.
     ///
-    /// The file keeps the limit too.
+    /// The file keeps this limit, too.
     pub fn max_dead_letters(mut self, letters: u64) -> Self {
         self.settings.max_dead_letters = Some(letters);
         self
     }
 
-    /// Sets the age at which the outbox purges and counts a dead letter. The default is the file's
-    /// limit. A new file has none.
+    /// Sets the age at which the outbox purges and counts a dead letter. The default is the limit
+    /// that the file has. A new file has none.
     ///
-    /// The file keeps the limit too. The process that delivers applies it about once a minute.
+    /// The file keeps this limit, too. The process that delivers applies it about once a minute.
     pub fn max_dead_letter_age(mut self, age: Duration) -> Self {
         self.settings.max_dead_age = Some(age);
         self
@@ -86,41 +86,42 @@ impl SqliteOutboxBuilder {
     /// accept an event in your own transaction. By default, the file is the outbox's alone.
     ///
     /// The outbox creates its tables beside yours. It does not change `application_id`,
-    /// `user_version` and `auto_vacuum`. It sets the journal mode to WAL for good.
+    /// `user_version` and `auto_vacuum`. It sets the journal mode to WAL, which the file keeps.
     pub fn in_application_file(mut self) -> Self {
         self.settings.in_application_file = true;
         self
     }
 
-    /// Sets the interval of checks for other processes' writes: accepted events, redriven letters,
-    /// another epoch. The default is one second.
+    /// Sets the interval of checks for other processes' writes, such as accepted events, redriven
+    /// dead letters, and the turn of another process. The default is one second.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval;
         self
     }
 
-    /// Sets how long the outbox waits for another process's transaction before it fails: up to 24
-    /// days. The default is five seconds.
+    /// Sets how long a call waits for another process's transaction before it fails. The default is
+    /// five seconds. The outbox shortens more than 24 days to that.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.settings.lock_timeout = timeout.min(LONGEST_LOCK_TIMEOUT);
         self
     }
 
-    /// Sets the clock, for tests. By default, time starts at the system's and follows the monotonic
-    /// clock, so that a step of the system's clock moves nothing. Threads of the outbox call it.
+    /// Sets the clock, for tests. The outbox calls it on several threads. By default, the outbox
+    /// reads the system's clock once, and then adds the elapsed time of the monotonic clock. So a
+    /// change of the system's clock does not matter.
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Clock::given(now);
         self
     }
 
-    /// Limits the pages of the file: for tests of a full disk.
+    /// Limits the number of pages of the file: for tests of a full disk.
     #[cfg(feature = "test-util")]
     pub fn max_pages(mut self, pages: u32) -> Self {
         self.settings.max_pages = Some(pages);
         self
     }
 
-    /// Commits without fsync: the control of a power-cut test.
+    /// Commits without fsync, to show that a test of power cuts finds lost events.
     #[cfg(feature = "test-util")]
     pub fn lose_events_in_a_power_cut(mut self) -> Self {
         self.settings.loses_events_in_a_power_cut = true;
@@ -132,8 +133,8 @@ impl SqliteOutboxBuilder {
     ///
     /// # Errors
     ///
-    /// Fails when the file cannot keep events safe. The [error](OpenError) says what to do. The
-    /// file is unchanged.
+    /// Fails when the file cannot be opened, or cannot keep events safe: see [`OpenError`]. The
+    /// error says what to do. The file keeps its events.
     pub fn open(self) -> Result<SqliteOutbox, OpenError> {
         let SqliteOutboxBuilder { path, settings, poll_interval, clock } = self;
         let (path, conn) = open::open(&path, &settings)?;

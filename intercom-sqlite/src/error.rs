@@ -13,12 +13,12 @@ use rusqlite::ErrorCode;
 use crate::open::is_full;
 use crate::schema::SCHEMA_VERSION;
 
-/// The reason that a file failed to open as an outbox. The file is unchanged.
+/// The reason that a file failed to open as an outbox. The file keeps its events.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields are what their names say")]
 pub enum OpenError {
-    /// Another process has the file, and cannot share it.
+    /// The tables must be created or migrated, but another process holds the lock to deliver.
     #[error(
         "{path} is held by a process that cannot share it: one with an earlier version of \
          intercom-sqlite, or one that still delivers from a deleted file of that name; end that \
@@ -84,7 +84,7 @@ pub enum OpenError {
     /// The file cannot be written.
     #[error("{path} cannot be written; give this process the right to, or use another file")]
     ReadOnlyFile { path: PathBuf },
-    /// The folder is read-only, but SQLite keeps its WAL beside the file.
+    /// The folder cannot be written, but the outbox needs files beside its own.
     #[error(
         "the folder {path} cannot be written, and the outbox keeps files beside its own; give this \
          process the right to, or use another folder"
@@ -99,27 +99,27 @@ pub enum OpenError {
          disk works"
     )]
     DiskFailed { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
-    /// The file is on a file system of other machines or of the host, where SQLite cannot keep it
-    /// safe.
+    /// The file is on a file system that several machines can share, or a virtual machine and its
+    /// host. SQLite cannot keep it safe there.
     #[error(
         "{path} lies on {kind}, which several machines can share, and SQLite cannot keep a file safe \
          there; use a local disk, or a volume of the container"
     )]
     SharedFileSystem { path: PathBuf, kind: String },
-    /// The file alone is a mount, so the outbox's other files would be elsewhere.
+    /// The file itself is a mount point, so the outbox's other files would be elsewhere.
     #[error(
         "{path} is a mount point, and its WAL and its lock would lie elsewhere; mount its folder {} \
          instead",
         folder(path).display()
     )]
     MountPoint { path: PathBuf },
-    /// The file has several names, and SQLite would keep a WAL for each.
+    /// The file has several names (hard links), and SQLite would keep a WAL for each.
     #[error(
         "{path} has {links} names (hard links), and SQLite would keep a WAL for each; remove the \
          others, or copy the file to a new one"
     )]
     HardLinked { path: PathBuf, links: u64 },
-    /// The WAL is missing, with the events accepted last.
+    /// The WAL is missing, which had the events accepted last.
     #[error(
         "{path} has no `-wal` beside it, which holds what was accepted last: it was deleted, or the \
          file was copied without it; put it back. If it is lost, or another program such as `sqlite3` \
@@ -139,13 +139,14 @@ pub enum OpenError {
          (`ulimit -n`), or close what is not needed"
     )]
     TooManyFiles { path: PathBuf },
-    /// A setting of SQLite that safety needs has no effect.
+    /// SQLite did not take a setting that a durable file needs.
     #[error(
         "SQLite cannot keep {path} safe: `{setting}` is `{found}` after it was set to `{wanted}`; \
          use a local disk and an ordinary file"
     )]
     NotDurable { path: PathBuf, setting: &'static str, found: String, wanted: &'static str },
-    /// Another program's transaction takes too long.
+    /// Another program's transaction took longer than the
+    /// [lock timeout](crate::SqliteOutboxBuilder::lock_timeout).
     #[error("{path} is locked by another program's transaction; end that one, and open it again")]
     Locked { path: PathBuf },
     /// Any other error of the operating system.

@@ -22,9 +22,9 @@ use crate::writer::maintenance;
 /// Inspects an outbox from any process. [`SqliteOutbox::inspect`](crate::SqliteOutbox::inspect)
 /// returns it.
 ///
-/// It can bury pending events, and redrive and purge dead letters. The process that delivers
-/// notices within its [poll interval](crate::SqliteOutboxBuilder::poll_interval). All methods
-/// block.
+/// It can read and bury pending events, read, redrive and purge dead letters, and erase contacts.
+/// The process that delivers notices a change within its [poll
+/// interval](crate::SqliteOutboxBuilder::poll_interval). All methods block.
 pub struct Inspection {
     path: PathBuf,
     conn: Connection,
@@ -65,7 +65,8 @@ impl Inspection {
         if is_held { counts::deliverer(&self.conn).map_err(fault) } else { Ok(None) }
     }
 
-    /// Reads up to `limit` pending events in the order of their ids, beginning after `after`.
+    /// Reads up to `limit` pending events with an id above `after`, in the order of their ids.
+    /// `None` begins with the first.
     ///
     /// # Errors
     ///
@@ -78,7 +79,8 @@ impl Inspection {
         pending::read(&self.conn, after, limit).map_err(fault)
     }
 
-    /// Reads up to `limit` dead letters in the order of their ids, beginning after `after`.
+    /// Reads up to `limit` dead letters with an id above `after`, in the order of their ids. `None`
+    /// begins with the first.
     ///
     /// # Errors
     ///
@@ -155,8 +157,8 @@ impl Inspection {
         self.change(|conn, counts, _| erased::forgive(conn, counts, contact))
     }
 
-    /// Reads the whole file, and returns SQLite's description of each fault. With a million events
-    /// this takes some seconds.
+    /// Reads the whole file, and returns SQLite's description of each fault. The list is empty if
+    /// the file is sound. With a million events this takes some seconds.
     ///
     /// # Errors
     ///

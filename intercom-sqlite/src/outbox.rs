@@ -84,8 +84,8 @@ impl SqliteOutbox {
     ///
     /// # Errors
     ///
-    /// Fails when the file cannot keep events safe. The [error](OpenError) says what to do. The
-    /// file is unchanged.
+    /// Fails when the file cannot be opened, or cannot keep events safe. The [error](OpenError)
+    /// says what to do. The file keeps its events.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         SqliteOutbox::builder(path).open()
     }
@@ -95,11 +95,14 @@ impl SqliteOutbox {
         SqliteOutboxBuilder::new(path.as_ref())
     }
 
-    /// Opens a file to inspect it, to bury pending events, and to redrive and purge dead letters.
+    /// Opens a file to inspect it: to read its events, to bury pending events, to redrive and purge
+    /// dead letters, and to erase contacts. This blocks. It waits up to five seconds for another
+    /// process's transaction.
     ///
     /// # Errors
     ///
-    /// Fails when the file does not exist, or has no outbox of this version.
+    /// Fails when the file does not exist, cannot be opened, or has no outbox of this version. The
+    /// [error](OpenError) says what to do.
     pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection, OpenError> {
         Inspection::open(path.as_ref())
     }

@@ -16,9 +16,9 @@ use crate::store::counts::CountsRow;
 /// Accepts events within your own transaction on the outbox's file: they exist if and only if your
 /// changes do.
 ///
-/// Accepts the [derived](DataEvent::derived) events of `also` with them.
+/// Also accepts the [derived](DataEvent::derived) events of each event.
 ///
-/// The commit accepts the events, and they are as durable as the transaction. A connection has
+/// The events are accepted when you commit, and are as durable as the transaction. A connection has
 /// `synchronous` at `FULL` unless you change it. Set `PRAGMA wal_autocheckpoint = 0`, because the
 /// outbox checkpoints and detects failures. Call [`notify`](crate::SqliteOutbox::notify) after the
 /// commit.
@@ -29,8 +29,9 @@ use crate::store::counts::CountsRow;
 ///
 /// # Errors
 ///
-/// Fails when the file's limits leave no room. Fails when the file has no outbox, or one of another
-/// version. Then it accepts none of these events, and the transaction can go on without them.
+/// Fails when the file's limits leave no room, or when the file has no outbox, or one of another
+/// version. Then it accepts none of these events, and you can continue the transaction without
+/// them. Also fails when SQLite cannot read or write the file. Then roll the transaction back.
 pub fn accept_in(transaction: &Transaction<'_>, events: &[DataEvent]) -> Result<(), AcceptError> {
     accept_at(transaction, events, SystemTime::now())
 }

@@ -9,7 +9,8 @@ use crate::error::Fault;
 
 pub(crate) use migrate::{migrate, name_taken, version};
 
-/// Marks a file as an outbox: "icom" in ASCII. `file` and `sqlite3` show it.
+/// The `application_id` of an outbox's file: "icom" in ASCII. The programs `file` and `sqlite3`
+/// show it.
 pub const APPLICATION_ID: i32 = 0x6963_6F6D;
 
 /// Each step makes one version's tables from the previous version's. A released step never changes.
