@@ -69,16 +69,18 @@ impl PostgresOutboxBuilder {
         }
     }
 
-    /// Sets the schema of the tables: one schema for each Intercom workspace. Its name has 1 to 48 of
-    /// `a` to `z`, digits and `_`. It begins with no digit, and not with `pg_`. The default is
+    /// Sets the schema of the tables. Use one schema for each Intercom workspace. The default is
     /// `intercom`.
+    ///
+    /// The name has 1 to 48 characters: `a` to `z`, digits and `_`. It begins neither with a digit
+    /// nor with `pg_`. With any other name, [`connect`](Self::connect) fails.
     pub fn schema(mut self, name: impl Into<String>) -> Self {
         self.schema = name.into();
         self
     }
 
-    /// Sets the name of this process, which other processes show while this one delivers. The default
-    /// is its process id and the name of its machine.
+    /// Sets the name of this process. Other processes show it while this one delivers. The default
+    /// is the process id, and the name of the machine.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
@@ -86,9 +88,10 @@ impl PostgresOutboxBuilder {
 
     /// Sets the TLS configuration. The default follows the URL:
     ///
-    /// - `sslmode=require` and `verify-full` check the certificate against the operating system's
-    ///   authorities, and the name of the host.
-    /// - `sslmode=prefer` encrypts if the server can, without a check.
+    /// - `sslmode=require`, `verify-ca` and `verify-full` all check the certificate against the
+    ///   operating system's certificate authorities, and the name of the host.
+    /// - `sslmode=prefer` encrypts if the server can, without a check. A URL without `sslmode`
+    ///   means `prefer`.
     /// - `sslmode=disable` does not encrypt.
     #[cfg(feature = "rustls")]
     pub fn tls(mut self, config: ClientConfig) -> Self {
@@ -99,8 +102,8 @@ impl PostgresOutboxBuilder {
     /// Sets the limit of pending events. The tables store it, so it holds for all processes. The
     /// default is the stored limit. New tables have no limit.
     ///
-    /// Processes that accept at the same moment may exceed it by the events that each of them is
-    /// accepting. Dead letters do not count.
+    /// If several processes accept at the same moment, they may exceed it by the events of these
+    /// calls. Dead letters do not count.
     pub fn capacity(mut self, events: u64) -> Self {
         self.capacity = Some(Some(events));
         self
@@ -130,8 +133,8 @@ impl PostgresOutboxBuilder {
     /// Sets how long the deliverer may write nothing before a standby takes over. The default is
     /// six seconds. All processes need the same value.
     ///
-    /// The deliverer writes each quarter of it, and begins no request when two thirds have passed
-    /// since its last write.
+    /// The deliverer writes each quarter of this time. It begins no request when two thirds of this
+    /// time have passed since its last write.
     pub fn lease_time(mut self, time: Duration) -> Self {
         self.turn.lease_time = time;
         self
@@ -139,24 +142,27 @@ impl PostgresOutboxBuilder {
 
     /// Sets whether the outbox listens for notifications. The default is to listen.
     ///
-    /// Behind PgBouncer in transaction mode, `LISTEN` has no effect. Set `false` there, so that no
-    /// session of the pool goes on listening. Polling then finds the events of other processes.
+    /// Behind PgBouncer in transaction mode, `LISTEN` does not work for the outbox. Set `false`
+    /// there, so that no session of the pool keeps listening. Then polling finds the events of
+    /// other processes.
     pub fn listen(mut self, listen: bool) -> Self {
         self.turn.listen = listen;
         self
     }
 
-    /// Sets whether connecting makes the tables, and migrates them. The default is to do so.
+    /// Sets whether [`connect`](Self::connect) creates and migrates the tables. The default is
+    /// `true`.
     ///
-    /// To run your own migrations, take their SQL from [`migrations`](crate::migrations), and set
-    /// `false`.
+    /// To run the migrations yourself, take their SQL from [`migrations`](crate::migrations), and
+    /// set `false`.
     pub fn migrate(mut self, migrate: bool) -> Self {
         self.migrate = migrate;
         self
     }
 
-    /// Allows a server whose commits do not wait for the disk. A crash of that server loses
-    /// accepted events. The default refuses such a server.
+    /// Allows a server with `synchronous_commit = off`, whose commits do not wait for the disk. A
+    /// crash of that server loses accepted events. By default, [`connect`](Self::connect) fails
+    /// there.
     pub fn allow_asynchronous_commit(mut self) -> Self {
         self.allow_asynchronous_commit = true;
         self
@@ -169,14 +175,17 @@ impl PostgresOutboxBuilder {
         self
     }
 
-    /// Connects, and makes the tables if there are none.
-    ///
-    /// Call it within a tokio runtime: the outbox's own tasks run there.
+    /// Connects. Creates the tables if there are none, and migrates older ones, unless
+    /// [`migrate`](Self::migrate) is `false`.
     ///
     /// # Errors
     ///
-    /// Fails when the database is unreachable, or its settings would lose events. The
-    /// [error](ConnectError) says what to do.
+    /// Fails when a setting is invalid, the database is unreachable or unsuitable, or it refuses a
+    /// statement. Each reason is a variant of [`ConnectError`], which says what to do.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime: the outbox's own tasks run there.
     pub async fn connect(self) -> Result<PostgresOutbox, ConnectError> {
         let schema = Schema::new(&self.schema)?;
         let target = Arc::new(self.target()?);
@@ -241,12 +250,13 @@ impl PostgresOutboxBuilder {
         })))
     }
 
-    /// Connects to inspect an existing outbox. Makes and migrates no tables. Uses only the settings
-    /// of the schema, TLS and the time-out.
+    /// Connects to inspect an existing outbox. Creates and migrates no tables. Uses only the
+    /// settings of the schema, TLS and the time-out.
     ///
     /// # Errors
     ///
-    /// Fails when the database is unreachable, or has no outbox of this version.
+    /// Fails when the URL or the schema's name is invalid, the database is unreachable, or it has
+    /// no outbox of this version.
     pub async fn inspect(self) -> Result<Inspection, ConnectError> {
         let schema = Schema::new(&self.schema)?;
         let target = Arc::new(self.target()?);
@@ -265,12 +275,12 @@ impl PostgresOutboxBuilder {
         Ok(Inspection::new(reading, turns, &schema, self.skew))
     }
 
-    /// Connects a client for transactions of the application's own, with the TLS and the time-outs of
-    /// the outbox. Reads no table.
+    /// Connects a client for transactions of the application's own, with the TLS and the connection
+    /// time-outs of the outbox. Reads no table.
     ///
     /// # Errors
     ///
-    /// Fails when the URL is invalid, or the database is unreachable.
+    /// Fails when the URL or the TLS configuration is invalid, or the database is unreachable.
     #[cfg(feature = "tokio-postgres")]
     pub async fn client(&self) -> Result<tokio_postgres::Client, ConnectError> {
         Ok(crate::link::connect(&self.target()?).await?)

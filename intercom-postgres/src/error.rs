@@ -20,32 +20,32 @@ pub enum ConnectError {
          `postgres://user:password@host:5432/database`"
     )]
     Url { source: Box<dyn StdError + Send + Sync> },
-    /// The name of the schema is not 1 to 48 of `a` to `z`, digits and `_`, or begins with a digit or
-    /// `pg_`.
+    /// The name of the schema is not one that
+    /// [`schema`](crate::PostgresOutboxBuilder::schema) allows.
     #[error(
         "the name of a schema must have 1 to 48 small letters, digits and `_`, begin with no \
          digit, and not with `pg_`"
     )]
     SchemaName,
-    /// TLS did not start.
+    /// The default TLS configuration could not be made.
     #[error("TLS could not be set up; give the builder a `rustls::ClientConfig`")]
     Tls { source: Box<dyn StdError + Send + Sync> },
-    /// No server answered, or the connection broke.
+    /// No server answered that allows writes, TLS or the login failed, or the connection broke.
     #[error("PostgreSQL cannot be reached: {what}")]
     Unreachable { what: String },
     /// PostgreSQL refused a statement.
     #[error("PostgreSQL refused to set up the outbox: {what}")]
     Refused { what: String },
-    /// The server is too old.
+    /// The server is older than PostgreSQL 14.
     #[error("PostgreSQL has the version {found}, and the outbox needs 14 or later; upgrade it")]
     TooOld { found: String },
-    /// The database does not keep UTF-8.
+    /// The encoding of the database is not UTF-8.
     #[error(
         "the database has the encoding {found}, and events are UTF-8; \
          create it with `ENCODING 'UTF8'`"
     )]
     NotUtf8 { found: String },
-    /// Commits do not wait for the disk.
+    /// `synchronous_commit` is `off`, so commits do not wait for the disk.
     #[error(
         "`synchronous_commit` is off, so that a crash of the server loses accepted events; set it \
          to on for this user, or call `allow_asynchronous_commit` if that is what you want"

@@ -47,7 +47,7 @@ impl Inspection {
         Inspection { link, turns, counts, letters, pending, deliverer, schema, skew }
     }
 
-    /// Returns the counts since the tables were made.
+    /// Returns the counts since the tables were created.
     ///
     /// # Errors
     ///
@@ -57,8 +57,8 @@ impl Inspection {
         counted.map_err(|fault| fault.to_error())
     }
 
-    /// Returns the turn of the process that delivers, if one does. After a process was killed, it
-    /// returns the turn of that process until another takes over.
+    /// Returns the turn of the process that delivers, if one does. If that process was killed, it
+    /// returns the same turn until another process takes over.
     ///
     /// # Errors
     ///
@@ -72,7 +72,8 @@ impl Inspection {
         Ok(row.first().map(read))
     }
 
-    /// Reads up to `limit` pending events in the order of their ids, beginning after `after`.
+    /// Reads up to `limit` pending events with an id above `after`, in the order of their ids.
+    /// `None` begins with the first.
     ///
     /// # Errors
     ///
@@ -90,7 +91,8 @@ impl Inspection {
         Ok(rows.iter().filter_map(|row| StoredEvent::of(row, 0).pending()).collect())
     }
 
-    /// Reads up to `limit` dead letters in the order of their ids, beginning after `after`.
+    /// Reads up to `limit` dead letters with an id above `after`, in the order of their ids. `None`
+    /// begins with the first.
     ///
     /// # Errors
     ///
@@ -107,7 +109,8 @@ impl Inspection {
     ///
     /// # Errors
     ///
-    /// Fails when the database refuses the change or does not answer.
+    /// Fails when the database refuses the change: then nothing has changed. Also fails when the
+    /// database does not answer: then the change may have been made.
     pub async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
         letters::redrive(&self.link, &self.letters, which, &self.skew).await
     }
@@ -116,7 +119,8 @@ impl Inspection {
     ///
     /// # Errors
     ///
-    /// Fails when the database refuses the change or does not answer.
+    /// Fails when the database refuses the change: then nothing has changed. Also fails when the
+    /// database does not answer: then the change may have been made.
     pub async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
         letters::purge(&self.link, &self.letters, which).await
     }
@@ -128,7 +132,8 @@ impl Inspection {
     ///
     /// # Errors
     ///
-    /// Fails when the database refuses the change or does not answer.
+    /// Fails when the database refuses the change: then nothing has changed. Also fails when the
+    /// database does not answer: then the change may have been made.
     pub async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
         self.turns.bury(which).await
     }
@@ -142,7 +147,8 @@ impl Inspection {
     ///
     /// # Errors
     ///
-    /// Fails when the database refuses the change or does not answer.
+    /// Fails when the database refuses the change: then nothing has changed. Also fails when the
+    /// database does not answer: then the change may have been made.
     pub async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
         self.turns.erase(contact).await
     }
@@ -152,7 +158,8 @@ impl Inspection {
     ///
     /// # Errors
     ///
-    /// Fails when the database refuses the change or does not answer.
+    /// Fails when the database refuses the change: then nothing has changed. Also fails when the
+    /// database does not answer: then the change may have been made.
     pub async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
         self.turns.forgive(contact).await
     }

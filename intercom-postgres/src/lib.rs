@@ -1,6 +1,15 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+//!
+//! ## Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `rustls`, on by default | `PostgresOutboxBuilder::tls`, and the re-export of `rustls`; TLS works without it, too |
+//! | `sqlx-0_8`, `sqlx-0_9` | `sqlx::accept_in` for transactions of that version of sqlx |
+//! | `tokio-postgres` | `tokio_postgres::accept_in`, and `PostgresOutboxBuilder::client` |
+//! | `test-util` | functions for tests, which may change in any version |
 
 mod accept;
 mod builder;

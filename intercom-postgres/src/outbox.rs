@@ -51,17 +51,22 @@ impl Drop for Inner {
 
 impl PostgresOutbox {
     /// Connects to the outbox in the schema `intercom` of this database, with the default settings.
-    /// Creates the tables if there are none.
+    /// Creates the tables if there are none, and migrates older ones.
     ///
     /// # Errors
     ///
-    /// Fails when the database is unreachable, or its settings would lose events. The
-    /// [error](ConnectError) says what to do.
+    /// Fails when the URL is invalid, the database is unreachable or unsuitable, or it refuses a
+    /// statement. Each reason is a variant of [`ConnectError`], which says what to do.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime: the outbox's own tasks run there.
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
         PostgresOutbox::builder(url).connect().await
     }
 
-    /// Sets up the outbox in this database with other settings.
+    /// Returns a builder for the outbox in this database. `url` is such as
+    /// `postgres://user:password@host:5432/database`.
     pub fn builder(url: &str) -> PostgresOutboxBuilder {
         PostgresOutboxBuilder::new(url)
     }
@@ -71,7 +76,8 @@ impl PostgresOutbox {
     ///
     /// # Errors
     ///
-    /// Fails when the database is unreachable, or has no outbox of this version.
+    /// Fails when the URL is invalid, the database is unreachable, or it has no outbox of this
+    /// version.
     pub async fn inspect(url: &str) -> Result<Inspection, ConnectError> {
         PostgresOutbox::builder(url).inspect().await
     }
@@ -88,7 +94,8 @@ impl PostgresOutbox {
         &self.0.schema
     }
 
-    /// Returns how often this process took over from a process that had been silent for too long.
+    /// Returns how often this process took over from a process that had written nothing for the
+    /// [lease time](PostgresOutboxBuilder::lease_time).
     pub fn takeovers(&self) -> u64 {
         self.0.turns.takeovers()
     }

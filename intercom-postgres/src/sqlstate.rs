@@ -1,6 +1,7 @@
 //! The SQLSTATEs that `intercom.accept` raises.
 
-/// A body is not an event. The message says which body, and what it lacks.
+/// A body is not an event, or `sensitive` does not have one JSON array or NULL for each body. The
+/// message says which body, and what is wrong.
 pub const INVALID_BODY: &str = "IC001";
 
 /// A body has more than 64 KiB.

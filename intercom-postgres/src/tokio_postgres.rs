@@ -10,15 +10,15 @@ use crate::schema::DEFAULT_SCHEMA;
 
 /// Accepts events within your own transaction: they exist if and only if your changes do.
 ///
-/// Accepts the [derived](DataEvent::derived) events of `also` with them. The outbox is the one in the
-/// schema `intercom`. Call this last in the transaction, and commit soon. Call
+/// Also accepts the [derived](DataEvent::derived) events of each event. The outbox is the one in
+/// the schema `intercom`. Call this last in the transaction. Call
 /// [`notify`](crate::PostgresOutbox::notify) after the commit.
 ///
 /// # Errors
 ///
-/// Fails when the outbox is full, refuses an event or does not exist, and when the connection fails.
-/// PostgreSQL then refuses further statements in the transaction: roll it back, or go back to a
-/// savepoint.
+/// Fails when the outbox is full, can never hold this many events, refuses an event or does not
+/// exist. Also fails when the connection fails. PostgreSQL then refuses further statements in the
+/// transaction: roll it back, or go back to a savepoint.
 pub async fn accept_in(
     transaction: &impl GenericClient,
     events: &[DataEvent],

@@ -67,10 +67,11 @@ impl fmt::Display for Schema {
     }
 }
 
-/// Returns the SQL that makes the tables and functions of the outbox, for your own migrations: the
-/// steps after version `from`, in one transaction. Version 0 has no tables.
+/// Returns the SQL that creates the tables and functions of the outbox, for your own migrations. It
+/// has the steps after version `from`, up to [`SCHEMA_VERSION`], in one transaction. Version 0 has
+/// no tables.
 ///
-/// Then connect with [`migrate(false)`](crate::PostgresOutboxBuilder::migrate).
+/// After you ran it, connect with [`migrate(false)`](crate::PostgresOutboxBuilder::migrate).
 ///
 /// # Errors
 ///
