@@ -15,8 +15,8 @@ use crate::server::Disconnect;
 /// [`Sandbox::answer_next`](crate::Sandbox::answer_next) and
 /// [`Fault::answer`](crate::Fault::answer).
 ///
-/// The answer goes out exactly as written. The sandbox adds no rate-limit headers and no request
-/// id, since some real answers lack them too.
+/// The answer goes out as written. The sandbox adds no rate-limit headers and, except in
+/// [`Answer::error`], no request id, since some real answers lack them too.
 ///
 /// A number becomes an answer with this status and its usual body: an error list for an error, an
 /// empty body for a success.
@@ -58,8 +58,8 @@ impl Answer {
         Self::reply(status, Content::Written(Bytes::new()))
     }
 
-    /// Creates an answer with this status and Intercom's documented error envelope. The envelope
-    /// has one error with this code and message. Body and `X-Request-Id` have a fresh request id.
+    /// Creates an answer with this status and Intercom's error list. The list has one error, with
+    /// this code and message. Body and `X-Request-Id` have a new request id.
     ///
     /// # Panics
     /// If the status is not final (200 to 599).
@@ -121,7 +121,7 @@ impl Answer {
         Ok(self)
     }
 
-    /// Sets the body, and replaces an error envelope. Has no effect if there is no answer.
+    /// Sets the body, also in place of an error list. Has no effect if there is no answer.
     #[must_use]
     pub fn body(mut self, text: impl Into<Bytes>) -> Self {
         if let BodyKind::Reply { body, .. } = &mut self.kind {

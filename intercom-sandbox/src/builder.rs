@@ -97,6 +97,10 @@ impl Sandbox {
     /// # Errors
     ///
     /// Fails when the sandbox cannot listen.
+    ///
+    /// # Panics
+    ///
+    /// Panics as [`SandboxBuilder::start`] does.
     pub async fn start() -> Result<Self, StartError> {
         Self::builder().start().await
     }
@@ -140,29 +144,34 @@ impl SandboxBuilder {
         self
     }
 
-    /// Sets the address to listen on. On an address beyond loopback, any machine that has the token
-    /// can use the API. The page and the admin API refuse other machines, except by names that
-    /// [`allow_host`](Self::allow_host) lets in. Default: `127.0.0.1`.
+    /// Sets the address to listen on. Default: `127.0.0.1`.
+    ///
+    /// On an address beyond loopback, any machine that has the token can use the API. The page and
+    /// the admin API need no token. They refuse a request whose `Host` header is neither loopback
+    /// nor [allowed](Self::allow_host), but a client can forge that header. So use such an address
+    /// only in a network that you trust.
     pub fn listen(mut self, address: impl Into<IpAddr>) -> Self {
         self.address.set_ip(address.into());
         self
     }
 
-    /// Allows this name or address in `Host` for the page and the admin API; call it once for each.
-    /// Default: only `localhost` and loopback addresses, so that no foreign web page can use them
-    /// through a browser.
+    /// Allows this name or address in the `Host` header of requests for the page and the admin API;
+    /// call it once for each. Default: only `localhost` and loopback addresses, so that no web page
+    /// of another site can use them through a browser.
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.allowed_hosts.push(name.into());
         self
     }
 
     /// Keeps contacts, event names, events and requests in a file, from which the next sandbox
-    /// continues. The sandbox reads the file at the start, and writes the file some seconds after a
-    /// change and at [shutdown](Sandbox::shutdown).
+    /// continues. Default: no file.
     ///
-    /// Numbers and counts restart from the kept requests. The file has no rate-limit windows,
-    /// faults or options. A locked file with the added ending `.lock` keeps other sandboxes from
-    /// using the same file. Default: no file.
+    /// The sandbox reads the file at the start. It writes the file at the start, at
+    /// [shutdown](Sandbox::shutdown), and at most three seconds after a change.
+    ///
+    /// After a restart, request numbers and counts include only the requests in the file. The file
+    /// has no rate-limit windows, faults or options. The sandbox also locks a second file, whose
+    /// name has `.lock` at its end, so that no other sandbox uses the state file.
     pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.state_file = Some(path.into());
         self
@@ -214,16 +223,19 @@ impl SandboxBuilder {
         self
     }
 
-    /// Sets how long events get `404` for a contact that is new from the API, by the sandbox's
-    /// [clock](Self::clock). Intercom's servers do not all know a new contact at once: users report
-    /// such refusals, and no page documents their duration. Reads and searches find the contact at
-    /// once, and events too under [`know_everybody`](Self::know_everybody). Default: zero.
+    /// Sets how long after `POST /contacts` events of the new contact get `404`, by the sandbox's
+    /// [clock](Self::clock). Default: zero.
+    ///
+    /// Intercom's servers do not all know a new contact at once. Users report such refusals, and no
+    /// page documents their duration. Reads and searches find the contact at once. So do events
+    /// with [`know_everybody`](Self::know_everybody).
     pub fn contacts_settle_after(mut self, duration: Duration) -> Self {
         self.contacts_settle_after = duration;
         self
     }
 
-    /// Sets how many event names can be active, which Intercom limits. Default: 120.
+    /// Sets how many event names the workspace can have. An event with a further name gets `422`.
+    /// The sandbox never frees a name. Default: 120, which is Intercom's limit.
     pub fn active_event_names(mut self, names: usize) -> Self {
         self.active_event_names = names;
         self
@@ -254,14 +266,16 @@ impl SandboxBuilder {
         self
     }
 
-    /// Sets the clock of rate-limit windows and of the `Date` header. Default: [`SystemClock`].
+    /// Sets the clock for everything but delays and timeouts: rate-limit windows, timed faults, the
+    /// `Date` header, and the times of requests and contacts. Default: [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.time = Time { clock: Box::new(clock), is_the_machines: false };
         self
     }
 
-    /// Sets the seed that decides to which requests a percentage fault applies, so that a run
-    /// repeats. Default: a new seed each time, which [`Sandbox::seed`] returns.
+    /// Sets the seed that decides to which requests a [percentage](crate::Fault::percent) fault
+    /// applies. With one seed, each run selects the same requests. Default: a new seed each time,
+    /// which [`Sandbox::seed`] returns.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -279,10 +293,11 @@ impl SandboxBuilder {
         self
     }
 
-    /// Sets the lock of a program's events. An event, key or kind that is not in the lock gets a
-    /// [warning](ReceivedRequest::warnings), and the usual answer. [`Sandbox::never_sent`] returns
-    /// the names that did not arrive. The page, the admin API and the program's output mask the
-    /// values of sensitive keys. Default: no lock.
+    /// Sets the lock of a program's events. Default: no lock.
+    ///
+    /// An event that differs from the lock gets a [warning](ReceivedRequest::warnings), and the
+    /// usual answer. [`Sandbox::never_sent`] returns the names that did not arrive. The page, the
+    /// admin API and the program's output mask the values of sensitive keys.
     pub fn events_lock(mut self, lock: EventsLock) -> Self {
         self.events_lock = Some(lock);
         self
@@ -300,11 +315,15 @@ impl SandboxBuilder {
         self
     }
 
-    /// Starts the sandbox on the current tokio runtime, which needs its I/O driver.
+    /// Starts the sandbox on the current tokio runtime.
     ///
     /// # Errors
     /// If the sandbox cannot listen, most often because another process has the port. If it cannot
     /// read or write the state file, or another sandbox uses that file.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, or if the runtime's I/O driver is off. The runtime's time driver
+    /// must be on too: without it, the server ends.
     pub async fn start(self) -> Result<Sandbox, StartError> {
         let address = self.address;
         let cannot_listen = |source: io::Error| match source.kind() {
@@ -460,7 +479,7 @@ pub enum StartError {
         /// The parse error.
         source: serde_json::Error,
     },
-    /// The sandbox cannot listen on the address for another reason.
+    /// The sandbox cannot listen on the address, and the reason is not a taken port.
     #[error("cannot listen on {address}")]
     Listen {
         /// The requested address.

@@ -11,7 +11,8 @@ use thiserror::Error;
 /// Replaces a sensitive value in every display.
 pub(crate) const MASK: &str = "[sensitive]";
 
-/// The events that a program says it sends: the content of its `events.lock`.
+/// The events that a program says it sends: the content of its `events.lock`, which the crate
+/// `intercom-catalogue` writes.
 ///
 /// ```
 /// use intercom_sandbox::{EventsLock, Sandbox};
@@ -73,7 +74,7 @@ impl EventsLock {
     /// without its lock does not compile, so no test can write the lock.
     ///
     /// # Errors
-    /// If the version is not 1, or a line does not belong in a lock.
+    /// If the version is not 1, a line does not belong in a lock, or the lock has no event.
     pub fn parse(text: &str) -> Result<Self, InvalidEventsLock> {
         let mut lock = Self::default();
         let mut is_versioned = false;

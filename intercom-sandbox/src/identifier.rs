@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// The kind of an identifier. Intercom does not say whether case matters. In the sandbox case
-/// matters in ids, and not in emails.
+/// The kind of an identifier. Intercom does not say whether case matters. The sandbox ignores case
+/// in emails, and not in ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Identifier {
     /// Intercom's own id of the contact: `id` of an event, `intercom_user_id` of a query for

@@ -20,8 +20,8 @@
 //! | `GET /me` | `200` with an admin and its app |
 //!
 //! The sandbox runs these checks in this order. Intercom does not document its own order. The first
-//! failing check decides the answer: Intercom's error list with a `code` and a `message`. The `field`
-//! names the wrong member of the body, if there is one.
+//! failing check decides the answer: Intercom's *error list*. Each error has a `code` and a
+//! `message`. Its `field` names the wrong member of the body, if there is one.
 //!
 //! | status | code | for |
 //! |---|---|---|
@@ -31,7 +31,7 @@
 //! | 429 | `rate_limit_exceeded` | a request over the limit of its app, or of all apps together, in a window of ten seconds |
 //! | 400 | `intercom_version_invalid` | an `Intercom-Version` other than 1.0 to 1.4, 2.0 to 2.17, `Preview` and `Unstable` |
 //! | 406 | `media_type_not_acceptable` | an `Accept` that excludes JSON, or no `Accept` |
-//! | 415 | `unsupported_media_type` | a `Content-Type` other than `application/json` |
+//! | 415 | `unsupported_media_type` | a `Content-Type` other than `application/json`, or a compressed body |
 //! | 413 | `payload_too_large` | a body over the limit |
 //! | 400 | `bad_request` | a body that is not one JSON object |
 //! | 400 | `parameter_not_found` | a required member that is missing or blank |
@@ -45,12 +45,14 @@
 //! | 422 | `contact_limit_reached` | a new contact when the sandbox is full |
 //! | 422 | `422` | a new event name when the number of active names is at its limit |
 //!
-//! Versions before 2.7 get the rules of 2.7, and a [warning](ReceivedRequest::warnings) in the
-//! records. An `Accept` like `application/vnd.intercom.3+json`, which Intercom's client for Ruby
-//! sends, accepts JSON too.
+//! Without `Intercom-Version` a request gets the rules of 2.16. Versions before 2.7 get the rules
+//! of 2.7, and the request gets a [warning](ReceivedRequest::warnings). `Unstable` is an earlier
+//! name of `Preview`. An `Accept` like `application/vnd.intercom.3+json`, which Intercom's client
+//! for Ruby sends, accepts JSON too.
 //!
-//! One answer reports all mistakes of a body, up to 100. Every answer has an `X-Request-Id` and
-//! the three `X-RateLimit-…` headers.
+//! One answer reports all mistakes of a body, up to 100. Every answer of the API has an
+//! `X-Request-Id` and three headers `X-RateLimit-…`. A [fault](Fault) can remove or replace them,
+//! and [`no_rate_limit`](SandboxBuilder::no_rate_limit) removes those three.
 //!
 //! ## The rules of an event
 //!
@@ -59,34 +61,35 @@
 //!
 //! - An event needs `event_name`, `created_at` and one of `id`, `user_id` and `email`. `created_at`
 //!   is an integer of seconds. Intercom refuses fractions and milliseconds.
-//! - Intercom turns `.` and `$` in an event name into `-`, and ignores case. A workspace
-//!   has a limited number of active names.
+//! - Intercom turns `.` and `$` in an event name into `-`, and ignores case. A workspace can have
+//!   [120 names](SandboxBuilder::active_event_names).
 //! - A metadata value is a number, a boolean, a string of at most 255 characters, a rich link
 //!   `{"url", "value"}` or a monetary amount `{"amount", "currency"}`. The sandbox refuses `null`
 //!   and other nested values.
-//! - A metadata key contains no NUL and none of ``. $ ~ ` ! @ # % ^ & * ' " { } | \``. A key is
-//!   not `type`, and occurs once, ignoring case. A key that ends in `_date` holds an integer.
-//! - Intercom drops keys beyond the limit without an error. [`ReceivedEvent::dropped_keys`] lists
-//!   them.
+//! - A metadata key contains no NUL and none of ``. $ ~ ` ! @ # % ^ & * ' " { } | \``. A key is not
+//!   `type`, and occurs once, ignoring case. A key that ends in `_date` holds an integer of
+//!   seconds.
+//! - Intercom drops keys beyond [a limit](OpenRules::metadata_keys) without an error.
+//!   [`ReceivedEvent::dropped_keys`] lists them.
 //! - Intercom ignores an event with the contact, name and `created_at` of an earlier one, and
 //!   answers it as usual. [`Sandbox::duplicates`] returns it, and [`Sandbox::events`] does not.
 //!
 //! The sandbox ignores top-level members that Intercom does not know; [`ReceivedEvent::body`] has
 //! them.
 //!
-//! Where Intercom's pages contradict each other or are silent, the builder has an
-//! [option](OpenRules) for the other reading. [`Problem::hint`] says how to fix each refusal,
-//! which Intercom's answers do not.
+//! Where Intercom's pages are silent or contradict each other, an [option](OpenRules) selects
+//! another rule. [`Problem::hint`] says how to fix each refusal. Intercom's answers do not say
+//! that.
 //!
 //! ## Reading events back
 //!
 //! `GET /events?type=user` with `user_id`, `email` or `intercom_user_id` lists a contact's events
-//! of the last 90 days. A page has the newest 15 events first, or `per_page` of them. While there
-//! are more, `pages.next` is the address of the next page.
+//! of the last 90 days, the newest first. A page has 15 events, or `per_page` of them, up to 150.
+//! While there are more, `pages.next` is the address of the next page.
 //!
-//! With `summary=true` the answer has the count of each name, with its first and last time. The
-//! summary covers events of any age, and what clients sent to `POST /events/summaries`. Both
-//! answers cover only [remembered](Retention::keep_events) events.
+//! With `summary=true` the answer has the count of each name, with its first and last time. It
+//! counts events of any age, and adds the counts that clients sent to `POST /events/summaries`. The
+//! list and the counts include only [remembered](Retention::keep_events) events.
 //!
 //! ## The rules of a contact
 //!
@@ -98,16 +101,19 @@
 //!   searches omit an archived contact. `GET /contacts/{id}` finds it.
 //! - A custom attribute is a string of at most 255 characters, a number or a boolean. Its name
 //!   contains no `.` and no `$`. A contact has at most 250 of them. Unlike an Intercom workspace,
-//!   the sandbox takes any attribute name.
-//! - A search compares fields by `=`, `!=`, `>`, `>=`, `<`, `<=`, `~`, `!~`, `^`, `$`, `IN` and
-//!   `NIN`, each where it fits the field's type. Times take `=`, `>` and `<`, by their UTC day.
-//!   With `Intercom-Version: Preview` times also take `!=`, `>=` and `<=`, to the second.
-//! - A group has at most 15 filters, and groups nest one level deep.
+//!   the sandbox accepts attributes that nobody has created, unless
+//!   [`OpenRules::custom_attributes`] lists the allowed ones.
+//! - A search compares fields by `=`, `!=`, `>`, `>=`, `<`, `<=`, `~` (contains), `!~` (does not
+//!   contain), `^` (starts with), `$` (ends with), `IN` and `NIN` (is none of). Not every operator
+//!   fits every type of field.
+//! - A search compares times by their UTC day, with `=`, `>` and `<`. Under the version `Preview`
+//!   it compares them to the second, also with `!=`, `>=` and `<=`.
+//! - A group has at most 15 filters. A group can contain groups, and those contain only filters.
 //! - Where Intercom is silent, a search is case-sensitive. A contact without a value in a field
 //!   differs from every value, and comes first in an ascending list. A sort without an order is
-//!   descending. Without a sort, a list is in order of arrival.
-//! - A list has 50 contacts a page and at most 150. Its cursors stay valid while contacts come and
-//!   go.
+//!   descending. Without a sort, a list is in the order in which the sandbox got the contacts.
+//! - A page of a list has 50 contacts, or `per_page` of them, up to 150. Its cursors stay valid
+//!   while clients create and delete contacts.
 //! - A request for a merged contact gets `410` from version 2.16 on, and `404` before. With
 //!   `include_merge_history=true` a user lists the leads merged into it.
 //! - A merge needs a lead and a user with the same email or phone, unless
@@ -116,19 +122,19 @@
 //!
 //! Tags, notes, companies and subscriptions are empty lists. Fields that only Intercom's messenger
 //! fills are `null`. With [`SandboxBuilder::contacts_settle_after`] events do not find a new
-//! contact for a while, as can happen at Intercom.
+//! contact for some time, as can happen at Intercom.
 //!
-//! ## Faults on demand
+//! ## Faults
 //!
 //! [`Sandbox::fail_next`] and [`Sandbox::answer_next`] script the answers to the next requests to
 //! `POST /events`. An answer is any status, header and body, an error list, a closed connection,
 //! or silence.
 //!
-//! [`Sandbox::inject`] adds any fault: for a share of requests, for a time or until its removal,
-//! for events, contacts or every request. Faults are delays, resets, broken bodies, missing
-//! headers, wrong clocks, outages, a revoked token and a lower rate limit. A fault after acceptance
-//! loses the answer to an accepted event, so that the client sends the event again. [`Fault`] lists
-//! all faults, with their text form.
+//! [`Sandbox::inject`] adds any fault: for a percentage of requests, for a time or until its
+//! removal, for events, contacts or every request. Faults are delays, resets, broken bodies,
+//! missing headers, wrong clocks, outages, a revoked token and a lower rate limit. A fault after
+//! acceptance loses the answer to an accepted event, so that the client sends the event again.
+//! [`Fault`] lists all faults, with their text form.
 //!
 //! ```
 //! # async fn script(sandbox: &intercom_sandbox::Sandbox) {
@@ -154,25 +160,32 @@
 //!
 //! The page resends a request, copies it as a curl command, and links to it. It creates missing
 //! contacts. Beside the list it has a chart of the remaining rate limit, the catalogue of names
-//! with their keys, and switches for the faults. The program contains the whole page: a browser
+//! with their keys, and switches for the faults. The crate contains the whole page: a browser
 //! loads nothing from elsewhere.
 //!
 //! ## The lock of a program's events
 //!
-//! With `--lock events.lock`, or [`SandboxBuilder::events_lock`], the sandbox compares events with
-//! the list that the crate `intercom-catalogue` writes. An event, key or kind that the lock does
-//! not have gets a warning, on the page and in the program's output. The answer stays the same. The
-//! catalogue and the program's last lines list events of the lock that never arrived. The sandbox
-//! masks the values of sensitive keys wherever it shows a request.
+//! A *lock* is the file `events.lock`, which the crate `intercom-catalogue` writes. It lists a
+//! program's events and their keys, with the kind of each value, such as `number` or `money`. With
+//! `--lock events.lock`, or [`SandboxBuilder::events_lock`], the sandbox compares events with it.
+//!
+//! An event that differs from the lock gets a warning: for an unknown name or key, a missing key, a
+//! value of another kind, or a text that the lock does not allow. The page and the program's output
+//! show the warning. The answer stays the same.
+//!
+//! The page's catalogue and the program's last lines list the events of the lock that never
+//! arrived. The sandbox masks the values of sensitive keys wherever it shows a request.
 //!
 //! ## Tests in other languages
 //!
 //! The sandbox has its own admin API below `/_sandbox/`, with JSON in and out. The API needs no
-//! token. It serves only this machine, and host names that the builder
-//! [allows](SandboxBuilder::allow_host). It refuses requests that a foreign web page could send
-//! through a browser. Every request but `GET` needs `Content-Type: application/json`. An error is
-//! `{"error": "…"}` with a sentence that says what is right. The sandbox neither records nor counts
-//! these requests, and no fault affects them.
+//! token. Its `Host` header must be `localhost`, a loopback address, or a name that the builder
+//! [allows](SandboxBuilder::allow_host). So a web page of another site cannot use the API through a
+//! browser. A client that can reach the port can forge the header.
+//!
+//! Every request but `GET` needs `Content-Type: application/json`. An error is `{"error": "…"}`, a
+//! sentence with the fix. The sandbox neither records nor counts these requests, and no fault
+//! affects them.
 //!
 //! | request below `/_sandbox` | body and answer |
 //! |---|---|
@@ -187,9 +200,9 @@
 //! | `POST /clear` | `{}`: clears what [`Sandbox::clear`] clears |
 //! | `GET /faults` | `{"faults": […]}`: the active faults. `met` and `struck` are the requests that each matched, and those to which it applied |
 //! | `POST /faults` | `{"fault": "503 for 20%"}`, and with a status also `"headers": {…}` and `"body": "…"`; the answer is the fault with its `id` |
-//! | `DELETE /faults`, `DELETE /faults/1` | `{"lifted": 1}` |
-//! | `GET /contacts?limit=200&search=ada` | `{"contacts": […], "total": 1}`: all, or the latest with this text in a detail |
-//! | `POST /contacts` | `{"contacts": [{"user_id": "42"}]}`, each in the JSON of [`SeedContact`] |
+//! | `DELETE /faults`, `DELETE /faults/1` | `{"lifted": 1}`: the number of removed faults |
+//! | `GET /contacts?limit=200&search=ada` | `{"contacts": […], "total": 1}`: the contacts with this text in an id, email, name or phone, and their total. `limit` selects the last ones; without parameters the answer has all |
+//! | `POST /contacts` | `{"contacts": [{"user_id": "42"}]}`, each in the JSON of [`SeedContact`]: `201`, or `422` when the sandbox is [full](Limits::max_contacts) |
 //!
 //! ```sh
 //! curl http://127.0.0.1:4680/_sandbox/faults -H 'Content-Type: application/json' \
@@ -203,7 +216,8 @@
 //! ## Clients that behave badly
 //!
 //! Whatever a client does, the sandbox stays up and its memory stays bounded. Bodies, request
-//! heads, connections and the time for each have limits, which the builder sets.
+//! heads, connections and the time for each have limits. [`Limits`] sets all but the size of a
+//! head.
 //!
 //! | status | code | for |
 //! |---|---|---|
@@ -215,9 +229,8 @@
 //! | 503 | `too_many_connections` | a connection over the [limit](Limits::max_connections) |
 //! | 503 | `too_many_bodies` | a large body, while other incoming bodies fill the [budget](Limits::max_incoming_bytes) |
 //!
-//! The sandbox does not record bytes that are not a request, except a TLS handshake. The records
-//! show a handshake as a request with the method `TLS`, since most clients hide why a handshake
-//! fails.
+//! The sandbox does not record bytes that are not a request, except a TLS handshake. It records a
+//! handshake as a request with the method `TLS`, since most clients hide why a handshake fails.
 //!
 //! Slow clients of the page and the admin API have at most 64 MiB of unread answers together.
 //! Beyond that, the sandbox closes the connection that has been idle longest; the page reconnects
@@ -226,16 +239,18 @@
 //! ## From one start to the next
 //!
 //! With [`SandboxBuilder::state_file`], or `--state FILE`, contacts, event names, events and
-//! requests survive a restart. The sandbox writes the file some seconds after a change and at
-//! [`shutdown`](Sandbox::shutdown), so a crash loses the last seconds.
+//! requests survive a restart. The sandbox writes the file at [`shutdown`](Sandbox::shutdown), and
+//! at most three seconds after a change. So a crash, or dropping the [`Sandbox`] without
+//! `shutdown`, can lose the last three seconds.
 //!
 //! ## Time
 //!
 //! Rate-limit windows, timed faults and the `Date` header follow a [`Clock`]. With a
-//! [`ManualClock`] a test ends a window without waiting. Delays run in tokio's time.
+//! [`ManualClock`] a test ends a window without waiting. Delays and timeouts follow tokio's clock.
 //!
-//! A window opens with its first request, at any moment. Like Intercom's, its reset has no
-//! fraction of a second, so a window can last up to a second longer than the header says.
+//! A window of the rate limit opens with its first request, and ends ten seconds later.
+//! `X-RateLimit-Reset` has that time in whole seconds, rounded down, as Intercom's does. So a
+//! window can last up to a second longer than the header says.
 
 mod admin;
 mod answer;

@@ -66,31 +66,32 @@ impl Limits {
         self
     }
 
-    /// Sets the number of open connections. A further connection gets `503` and closes. Default:
-    /// 4,096.
+    /// Sets the highest number of open connections. A further connection gets `503` and closes.
+    /// Default: 4,096.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
     }
 
-    /// Sets the number of bytes of incoming bodies. A body that arrives in pieces and exceeds the
-    /// rest gets `503` and the code `too_many_bodies`. Default: 256 MiB.
+    /// Sets how many bytes of bodies the sandbox receives at once, from all clients together. A
+    /// body that arrives in pieces and does not fit gets `503` and the code `too_many_bodies`.
+    /// Default: 256 MiB.
     pub fn max_incoming_bytes(mut self, bytes: usize) -> Self {
         self.max_incoming_bytes = bytes;
         self
     }
 
-    /// Sets the number of contacts, including merged ones. Creating another gets `422` and the code
-    /// `contact_limit_reached`, which Intercom does not have. Contacts that the builder or
-    /// [`Sandbox::add_contact`](crate::Sandbox::add_contact) adds count, and have no limit.
-    /// Default: 100,000.
+    /// Sets the highest number of contacts, including merged ones. Creating another gets `422` and
+    /// the code `contact_limit_reached`, which Intercom does not have. The builder and
+    /// [`Sandbox::add_contact`](crate::Sandbox::add_contact) can exceed the limit, and their
+    /// contacts count. Default: 100,000.
     pub fn max_contacts(mut self, contacts: usize) -> Self {
         self.max_contacts = contacts;
         self
     }
 
-    /// Sets the number of bytes for the details of all contacts. A request beyond it gets the
-    /// answer to [one contact too many](Self::max_contacts). Default: 128 MiB.
+    /// Sets the highest number of bytes for the details of all contacts. A request beyond it gets
+    /// the answer to [one contact too many](Self::max_contacts). Default: 128 MiB.
     pub fn max_contact_bytes(mut self, bytes: usize) -> Self {
         self.max_contact_bytes = bytes;
         self

@@ -8,9 +8,10 @@ use serde::{Serialize, Serializer};
 use crate::identifier::Identifier;
 use crate::seconds::in_seconds_if_any;
 
-/// Rules that Intercom leaves open, with both readings: see [`SandboxBuilder::open_rules`].
+/// Rules that Intercom leaves open: see [`SandboxBuilder::open_rules`].
 ///
-/// So a test can try a client against both readings.
+/// Each option has the sandbox's own choice as its default, and allows another. So a test can try a
+/// client with both.
 ///
 /// ```
 /// use intercom_sandbox::{OpenRules, Sandbox};

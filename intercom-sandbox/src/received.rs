@@ -20,10 +20,10 @@ use crate::version::ApiVersion;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The request brought an event, and Intercom's rules accepted it.
+    /// The request had an event, and the sandbox accepted it by Intercom's rules.
     Accepted,
-    /// The sandbox ignored the event, and answered as if it accepted it. An event with its contact,
-    /// name and second came before. The rule is Intercom's.
+    /// The sandbox ignored the event, because an earlier one has its contact, name and second. The
+    /// answer is that to an accepted event. The rule is Intercom's.
     Duplicate,
     /// The request broke a rule: [`ReceivedRequest::problems`] says which.
     Refused,
@@ -37,6 +37,8 @@ pub enum Outcome {
 /// A received request, whatever its outcome. Cheap to clone.
 ///
 /// The sandbox keeps no credentials: the value of `Authorization` is its scheme and `[redacted]`.
+/// `/_sandbox/openapi.json` describes the JSON of a request. That JSON masks the
+/// values of sensitive keys.
 #[derive(Clone)]
 pub struct ReceivedRequest {
     inner: Arc<Inner>,
@@ -168,7 +170,7 @@ impl ReceivedRequest {
         self.inner.raw.headers().filter_map(|(name, value)| Some((name, plain_text(value)?)))
     }
 
-    /// Returns the body, byte for byte, or nothing if the request exceeded the [body
+    /// Returns the body, byte for byte. It is empty if the request exceeded the [body
     /// limit](crate::Limits::body_limit).
     pub fn body(&self) -> &[u8] {
         self.inner.raw.body()
@@ -356,7 +358,7 @@ impl ReceivedEvent {
         self.request.header(name)
     }
 
-    /// Returns the request that brought the event.
+    /// Returns the request with the event.
     pub fn request(&self) -> &ReceivedRequest {
         &self.request
     }

@@ -34,30 +34,30 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// Sets how many requests the sandbox remembers. The count includes those that it forgets, the
-    /// oldest first. Default: 10,000.
+    /// Sets how many requests the sandbox remembers. It forgets the oldest first, and still counts
+    /// them. Default: 10,000.
     pub fn keep_requests(mut self, requests: usize) -> Self {
         self.keep_requests = requests;
         self
     }
 
-    /// Sets how many accepted events the sandbox remembers. The count includes those that it
-    /// forgets, the oldest first. Default: 10,000.
+    /// Sets how many accepted events the sandbox remembers. It forgets the oldest first, and still
+    /// counts them. Default: 10,000.
     pub fn keep_events(mut self, events: usize) -> Self {
         self.keep_events = events;
         self
     }
 
-    /// Sets the bytes for remembered requests, and again for remembered events. The counts include
-    /// those that it forgets, the oldest first. Default: 128 MiB.
+    /// Sets the bytes for remembered requests, and the same number again for remembered events. The
+    /// sandbox forgets the oldest first, and still counts them. Default: 128 MiB.
     pub fn keep_bytes(mut self, bytes: usize) -> Self {
         self.keep_bytes = bytes;
         self
     }
 
-    /// Sets among how many of the last accepted events the sandbox finds a duplicate. It may look
-    /// at up to twice as many. Default: 25,000, or the number of [kept](Self::keep_events) events
-    /// if that is higher, so that the sandbox finds each duplicate of a kept event.
+    /// Sets with how many of the last accepted events the sandbox compares a new one to find a
+    /// duplicate. It may compare with up to twice as many. Default: 25,000, or the number of
+    /// [remembered](Self::keep_events) events if that is higher.
     pub fn deduplicate_among(mut self, events: usize) -> Self {
         self.deduplicate_among = Some(events);
         self

@@ -16,7 +16,8 @@ use crate::state::StateSaver;
 use crate::workspace::Workspace;
 
 /// A running local Intercom. Dropping the handle ends the server, closes every connection and
-/// releases the port.
+/// releases the port. It does not write the [state file](crate::SandboxBuilder::state_file):
+/// [`shutdown`](Self::shutdown) does.
 pub struct Sandbox {
     workspace: Arc<Workspace>,
     server: JoinHandle<()>,
@@ -67,14 +68,16 @@ impl Sandbox {
         self.workspace.journal.counts().events
     }
 
-    /// Returns the names of the [lock](crate::SandboxBuilder::events_lock) without an accepted
-    /// event since the start. The list is empty without a lock.
+    /// Returns the names in the [lock](crate::SandboxBuilder::events_lock) of which the sandbox has
+    /// accepted no event. The state file and [`clear`](Self::clear) keep the accepted names. The
+    /// list is empty without a lock.
     pub fn never_sent(&self) -> Vec<String> {
         let lock = self.workspace.rules.lock.as_ref();
         lock.map_or_else(Vec::new, |lock| lock.others(&self.workspace.event_names.all()))
     }
 
-    /// Waits until the sandbox has accepted this many events, and returns the remembered ones.
+    /// Waits until the sandbox has accepted this many events, and returns the remembered ones. The
+    /// number includes forgotten events. This has no time limit.
     pub async fn wait_for(&self, events: usize) -> Vec<ReceivedEvent> {
         let journal = &self.workspace.journal;
         journal.wait_until(|counts| counts.events >= events).await;
@@ -111,6 +114,7 @@ impl Sandbox {
 
     /// Waits for requests with a higher [number](ReceivedRequest::number), and returns the
     /// remembered ones. To see every request, pass the number of the last one to the next call.
+    /// This has no time limit.
     pub async fn requests_after(&self, number: usize) -> Vec<ReceivedRequest> {
         let journal = &self.workspace.journal;
         journal.wait_until(|counts| counts.requests > number).await;
@@ -129,9 +133,9 @@ impl Sandbox {
         Follower { workspace: Arc::clone(&self.workspace), position: self.began_at }
     }
 
-    /// Answers the next requests to `POST /events` with this; a number is the status of an answer
-    /// with its [usual body](Answer). Each is a scripted answer as in
-    /// [`answer_next`](Self::answer_next).
+    /// Answers the next requests to `POST /events` with this answer, as
+    /// [`answer_next`](Self::answer_next) does. A number is a status with its
+    /// [usual body](Answer).
     ///
     /// ```
     /// # fn fail(sandbox: &intercom_sandbox::Sandbox) {
@@ -164,8 +168,8 @@ impl Sandbox {
     /// applies decides the answer, and later ones do not match the request. All other faults that
     /// apply work together.
     ///
-    /// If a fault replaces the answer, the request's outcome is [`Outcome::Faulted`], or accepted
-    /// if the fault applied after acceptance. [`ReceivedRequest::fault`] names every fault that
+    /// If a fault replaces the answer, the request's outcome is [`Outcome::Faulted`]. A fault after
+    /// acceptance does not change the outcome. [`ReceivedRequest::fault`] names every fault that
     /// applied, even if the fault only changed the answer.
     ///
     /// # Panics
@@ -197,35 +201,38 @@ impl Sandbox {
         self.workspace.faults.seed()
     }
 
-    /// Adds a contact, and returns it with its contact id.
+    /// Adds a contact, and returns it with its contact id. The contact replaces one with the same
+    /// contact id, and a user with the same user id.
     pub fn add_contact(&self, contact: SeedContact) -> Contact {
         self.workspace.contacts.add(contact, self.workspace.clock.now())
     }
 
-    /// Returns the contact with this contact id (Intercom's own), or the contact that absorbed it.
+    /// Returns the contact with this contact id (Intercom's own). For a merged contact, returns the
+    /// contact into which it was merged.
     pub fn contact(&self, contact_id: &str) -> Option<Contact> {
         self.workspace.contacts.get(contact_id)
     }
 
-    /// Returns the active user with this user id (the application's own).
+    /// Returns the user with this user id (the application's own), unless the user is archived.
     pub fn user(&self, user_id: &str) -> Option<Contact> {
         self.workspace.contacts.user(user_id)
     }
 
-    /// Returns all contacts in order of arrival: initial, added, and created over the API. Deleted
-    /// and merged contacts are not in the list.
+    /// Returns all contacts, also archived ones, in the order in which the sandbox got them.
+    /// Deleted and merged contacts are not in the list.
     pub fn contacts(&self) -> Vec<Contact> {
         self.workspace.contacts.all()
     }
 
-    /// Forgets requests, events, their counts and the remaining scripted answers: faults that
-    /// replace the next answers. Contacts, active event names, the open rate-limit window and all
-    /// other faults stay.
+    /// Forgets requests, events, submitted summaries and all counts. Removes the remaining scripted
+    /// answers: faults that replace the answers to a [number of requests](Fault::next). Contacts,
+    /// event names, the open rate-limit window and all other faults stay.
     pub fn clear(&self) {
         self.workspace.clear();
     }
 
-    /// Ends the sandbox as dropping it does, and waits until the port is free.
+    /// Ends the sandbox as dropping it does, waits until the port is free, and writes the state
+    /// file. To see an error of that write, call [`save_state`](Self::save_state) first.
     pub async fn shutdown(mut self) {
         self.server.abort();
         // This task always ends as aborted.
@@ -233,9 +240,9 @@ impl Sandbox {
         self.keep().await;
     }
 
-    /// Ends the sandbox without breaking requests off, within this time. The sandbox accepts no
-    /// more connections, answers the requests in flight, ends streams to the page, and closes idle
-    /// connections. After `timeout` it aborts the rest. The handle still returns the received
+    /// Ends the sandbox, and gives the requests in flight this time to finish. The sandbox accepts
+    /// no more connections, ends streams to the page, and closes idle connections. After `timeout`
+    /// it aborts the rest. Then it writes the state file. The handle still returns the received
     /// requests.
     pub async fn graceful_shutdown(&mut self, timeout: Duration) {
         self.workspace.closing.begin();

@@ -8,6 +8,9 @@ use super::details::{Details, Role};
 
 /// A contact to start with: see [`SandboxBuilder::contact`](crate::SandboxBuilder::contact).
 ///
+/// As JSON it is an object with at least one of `id` (the contact id), `user_id` and `email`. It
+/// can have `role` (`"user"` or `"lead"`), `name`, `phone`, `custom_attributes` and `archived`.
+///
 /// ```
 /// use intercom_sandbox::SeedContact;
 ///
@@ -38,7 +41,7 @@ impl SeedContact {
         Self::nobody().with_contact_id(contact_id)
     }
 
-    /// Sets the application's own id. Default: none.
+    /// Sets the application's own id. The contact replaces a user that has it. Default: none.
     #[must_use]
     pub fn with_user_id(mut self, user_id: impl Into<String>) -> Self {
         self.details.user_id = Some(user_id.into().into());
@@ -53,7 +56,7 @@ impl SeedContact {
         self
     }
 
-    /// Sets the contact id, which is Intercom's own id, and replaces a contact that has it.
+    /// Sets the contact id, which is Intercom's own id. The contact replaces one that has it.
     /// Default: a generated id.
     #[must_use]
     pub fn with_contact_id(mut self, contact_id: impl Into<String>) -> Self {
@@ -86,7 +89,7 @@ impl SeedContact {
         self
     }
 
-    /// Makes the contact a lead, which only a contact id names in an event. That rule is
+    /// Makes the contact a lead. An event can name a lead only by its contact id; that rule is
     /// Intercom's. Default: a user.
     #[must_use]
     pub fn lead(mut self) -> Self {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::scope::{Scope, fold};
 use crate::answer::Answer;
 
-/// A failure on request: see [`Sandbox::inject`](crate::Sandbox::inject).
+/// A failure that a test or a person switches on: see [`Sandbox::inject`](crate::Sandbox::inject).
 ///
-/// A constructor names the effect, and the other methods choose the requests. By default a fault
-/// applies to every event that a client sends, until its removal, before the sandbox reads the
-/// event.
+/// A constructor names the effect, and the other methods select the requests. By default a fault
+/// applies to every `POST /events`, before the sandbox reads the event, until you remove the fault.
+/// A constructor with another default says so.
 ///
 /// ```
 /// use std::time::Duration;
@@ -51,9 +51,9 @@ use crate::answer::Answer;
 /// | `outage` | every request gets 503 |
 /// | `unreachable` | a reset ends the connection of every request |
 /// | `revoke token` | every request gets 401 |
-/// | `rate limit 5` | a window has at most 5 requests |
+/// | `rate limit 5` | an app may send at most 5 requests in ten seconds |
 ///
-/// | clause | |
+/// | clause | requests |
 /// |---|---|
 /// | `for 20%` | 20 % of the requests, chosen by the [seed](crate::SandboxBuilder::seed) |
 /// | `for next 3` | only the next 3 requests |
@@ -110,7 +110,7 @@ impl Fault {
         Self::of(Effect::Answer(answer.into()))
     }
 
-    /// Delays the answer by this time, in tokio's time. The sandbox reads the request after the
+    /// Delays the answer by this time, by tokio's clock. The sandbox reads the request after the
     /// delay, or before it with [`after_acceptance`](Self::after_acceptance).
     pub fn delay(delay: Duration) -> Self {
         Self::of(Effect::Delay(delay))
@@ -137,32 +137,37 @@ impl Fault {
         Self::of(Effect::Without(Missing::ContentType))
     }
 
-    /// Moves Intercom's clock ahead by this many seconds, or behind if negative, in `Date` and
-    /// `X-RateLimit-Reset`. The default scope is everything.
+    /// Moves the times in `Date` and `X-RateLimit-Reset` ahead by this many seconds, or behind if
+    /// negative. By default it applies to every request to Intercom's API.
     pub fn clock_skew(seconds: i64) -> Self {
         Self::of(Effect::Skew(seconds))
     }
 
-    /// Answers with 503, as if Intercom were down. The default scope is everything.
+    /// Answers with 503, as if Intercom were down. By default it applies to every request to
+    /// Intercom's API.
     pub fn outage() -> Self {
         Self::of(Effect::Preset(Preset::Outage))
     }
 
-    /// Makes Intercom unreachable: resets each connection that brings a request. The sandbox does
-    /// not refuse connections, so that the admin API can still remove the fault. The default scope
-    /// is everything.
+    /// Makes Intercom unreachable: resets each connection on which a request arrives. The sandbox
+    /// does not refuse connections, so that the admin API can still remove the fault. By default it
+    /// applies to every request to Intercom's API.
     pub fn unreachable() -> Self {
         Self::of(Effect::Preset(Preset::Unreachable))
     }
 
-    /// Invalidates the access token: answers with 401. The default scope is everything.
+    /// Answers with 401, as if the access token were revoked. By default it applies to every
+    /// request to Intercom's API.
     pub fn token_revoked() -> Self {
         Self::of(Effect::Preset(Preset::RevokedToken))
     }
 
-    /// Limits the app to this many requests in a window, unless its own limit is lower. The scope
-    /// is everything, and the only option is [lasting](Self::lasting). The sandbox refuses and
-    /// records a request over the limit as by Intercom's rule.
+    /// Limits each app to this many requests in a window of ten seconds, unless its own limit is
+    /// lower. The sandbox refuses a request over the limit with the usual `429`, and records it as
+    /// [refused](crate::Outcome::Refused).
+    ///
+    /// The fault applies to every request, and can have only a [time](Self::lasting). If it selects
+    /// requests, [`Sandbox::inject`](crate::Sandbox::inject) panics.
     pub fn rate_limit(requests: u32) -> Self {
         Self::of(Effect::RateLimit(requests))
     }
@@ -225,8 +230,8 @@ impl Fault {
     }
 
     /// Applies only to requests that Intercom accepts, after acceptance: the sandbox keeps the
-    /// event, and the client sees the fault. A refused request gets its refusal. For a request
-    /// delayed before acceptance, the faults count that are active after the delay.
+    /// event, and the client sees the fault. A refused request gets its refusal. If another fault
+    /// delays the request, this fault applies if it is active at the end of the delay.
     #[must_use]
     pub fn after_acceptance(mut self) -> Self {
         self.after_acceptance = true;

@@ -10,7 +10,7 @@ use super::fault::{Effect, Fault, Missing, Preset};
 use super::scope::Scope;
 use crate::answer::Answer;
 
-/// A text that is not a fault, with what would be right.
+/// The error of parsing a text that is not a [`Fault`]. Its message says how to fix the text.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{text}` is not a fault: {reason}")]
 pub struct InvalidFault {

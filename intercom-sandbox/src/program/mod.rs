@@ -1,6 +1,5 @@
-//! The program, also for other programs that have it as a command. `arguments` configures the
-//! sandbox, `greeting` prints its address, `log` prints each request, and `signals` ends the
-//! sandbox.
+//! The program `intercom-sandbox` as a library, so that another program can have it as a command:
+//! parse [`Arguments`] with clap, and pass them to [`run`].
 
 mod arguments;
 mod contacts_file;
