@@ -28,12 +28,13 @@ pub fn key(key: impl Into<String>) -> Key {
 pub struct Key(String);
 
 impl Key {
-    /// Holds where the value is this.
+    /// Holds where the value is this. Text is case-sensitive: see [`Condition::ignore_case`].
     pub fn is(self, value: impl Into<Operand>) -> Condition {
         self.test(Test::Is(value.into()))
     }
 
-    /// Holds where the value has the same kind as this and differs. Does not hold without a value.
+    /// Holds where the value has the same kind as this, such as text or money, and differs. It does
+    /// not hold where the event lacks the key.
     pub fn not(self, value: impl Into<Operand>) -> Condition {
         self.test(Test::Not(value.into()))
     }
@@ -95,23 +96,24 @@ impl Key {
 
 /// The condition of a rule. Start with [`key`], and combine with `&`, `|` and `!`.
 ///
-/// `Display` shows it in words, without any value of an event.
+/// `Display` shows the condition in words, with its own values and none of an event.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Condition(pub(crate) Expression);
 
 impl Condition {
-    /// Holds when all of these do. An empty list holds.
+    /// Holds where all of these hold. An empty list holds.
     pub fn all(conditions: impl IntoIterator<Item = Condition>) -> Self {
         Condition(Expression::All(conditions.into_iter().map(|one| one.0).collect()))
     }
 
-    /// Holds when any of these does.
+    /// Holds where one or more of these hold. An empty list does not hold.
     pub fn any(conditions: impl IntoIterator<Item = Condition>) -> Self {
         Condition(Expression::Any(conditions.into_iter().map(|one| one.0).collect()))
     }
 
-    /// Compares texts in lower case, character by character, in all of this condition.
+    /// Ignores case in all of this condition: compares texts in lower case, character by character.
+    /// Loading refuses it for a test of anything but text.
     pub fn ignore_case(mut self) -> Self {
         self.0.leaves_mut(&mut |leaf| leaf.ignore_case());
         self
@@ -351,7 +353,8 @@ pub enum Operand {
     Boolean(bool),
     /// A date, under a key that ends in `_date`.
     Date(Timestamp),
-    /// An amount of money. An amount of another currency is neither equal, nor more, nor less.
+    /// An amount of money. An amount of another currency is not equal, not more and not less. So of
+    /// the comparisons, only [`Key::not`] holds for it.
     Money(Money),
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Every mistake of rules that failed to load.
+/// The error of rules that failed to load, with all their mistakes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RulesError {
     mistakes: Vec<Mistake>,
@@ -13,7 +13,7 @@ impl RulesError {
         RulesError { mistakes }
     }
 
-    /// Returns the mistakes, in their order.
+    /// Returns the mistakes, by their position in the text.
     pub fn mistakes(&self) -> &[Mistake] {
         &self.mistakes
     }
@@ -43,7 +43,7 @@ impl std::error::Error for RulesError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mistake {
-    /// The line and the column in the text, from 1. `None` for rules from code.
+    /// The line, and the column in characters, both from 1. `None` for rules from code.
     pub position: Option<(usize, usize)>,
     /// The mistake and its fix.
     pub message: String,

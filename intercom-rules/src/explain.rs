@@ -32,15 +32,15 @@ pub struct RuleExplanation {
     pub matches: bool,
     /// The whole condition, in words.
     pub when: String,
-    /// Each test of the condition.
+    /// Each test of one key in the condition.
     pub reasons: Vec<Reason>,
 }
 
-/// Whether a condition holds for an event.
+/// Whether a test of one key holds for an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reason {
-    /// The condition, in words.
+    /// The test, in words.
     pub condition: String,
     /// Whether it holds.
     pub holds: bool,

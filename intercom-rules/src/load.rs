@@ -14,7 +14,7 @@ use crate::evaluate::{self, MAX_KEYS, is_same_key};
 use crate::explain::{Explanation, RuleExplanation};
 use crate::rule::{Rule, Spotted};
 
-/// Loaded rules. Cheap to clone.
+/// Loaded rules. Cheap to clone. The default has no rule.
 #[derive(Clone, Default)]
 pub struct Rules(Arc<Loaded>);
 
@@ -44,9 +44,9 @@ struct Ready {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Applied {
-    /// The renamed event, if a rule renames it and none drops it.
+    /// The renamed event. `None` if no rule renames the event, or one drops it.
     pub renamed: Option<DataEvent>,
-    /// The name of the first rule that drops it.
+    /// The name of the first rule that drops the event. `None` if no rule drops it.
     pub dropped_by: Option<Arc<str>>,
     /// The derived events, in the order of the rules.
     pub derived: Vec<DataEvent>,
@@ -92,8 +92,8 @@ impl Rules {
         Some(applied)
     }
 
-    /// Explains each rule on events of this name: whether it matches, and why. The result holds no
-    /// value of the event.
+    /// Explains each rule on events of this event's name: whether it matches, and why. The result
+    /// has no value of the event.
     pub fn explain(&self, event: &DataEvent) -> Explanation {
         let Some(of_event) = self.of(event.event_name()) else { return Explanation::default() };
         let values = evaluate::values(event.metadata(), &of_event.keys);
@@ -152,17 +152,21 @@ impl RulesBuilder {
     ///
     /// # Errors
     ///
-    /// Fails when a rule names an event or a key that the catalogue does not have, does nothing, or
-    /// can never match. Fails when an action's event differs from the catalogue's type of that name.
+    /// Fails when a rule names an event or a key that the catalogue does not have. Fails when the
+    /// event that an action makes does not fit the catalogue's type of that name. Fails as
+    /// [`build_unchecked`](Self::build_unchecked) does. The error has all mistakes.
     pub fn build(self, catalogue: &Catalogue) -> Result<Rules, RulesError> {
         load(self.rules, Some(catalogue), None)
     }
 
-    /// Loads the rules of a program that has no catalogue: names and kinds go unchecked.
+    /// Loads the rules of a program that has no catalogue. This does not check names of events and
+    /// keys, nor kinds of values, against the program's types.
     ///
     /// # Errors
     ///
-    /// Fails when a rule does nothing, or can never match whatever its keys are.
+    /// Fails when a rule has no action, both renames and drops, or has a condition that can never
+    /// hold. Fails when Intercom would refuse an action's event name. Fails when the rules on one
+    /// event test more than 20 keys, because no event has more.
     pub fn build_unchecked(self) -> Result<Rules, RulesError> {
         load(self.rules, None, None)
     }

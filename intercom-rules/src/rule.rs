@@ -55,26 +55,30 @@ impl Rule {
         }
     }
 
-    /// Names the rule, for counts and explanations. The default is its number and its event.
+    /// Names the rule, for [`Rules::explain`](crate::Rules::explain) and
+    /// [`Applied`](crate::Applied). The default has its position, from 1, and its event:
+    /// `rule 1 on invoice_paid`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Adds a condition. All conditions must hold. Without one, each event matches.
+    /// Adds a condition. All conditions must hold. Without a condition, each event of the rule's
+    /// name matches.
     pub fn when(mut self, condition: Condition) -> Self {
         self.when.push(condition.0);
         self
     }
 
-    /// Derives an event of this name, with the same contact, second and metadata.
+    /// Sends another event too, of this name, with the same contact, `created_at` and metadata.
+    /// Call it once for each event.
     pub fn also_send(mut self, event: impl Into<String>) -> Self {
         self.also_send.push(AlsoSend { name: Spotted(event.into(), None), keys: None });
         self
     }
 
-    /// Derives an event of this name, with the same contact and second, and these keys of the
-    /// metadata.
+    /// Sends another event too, of this name, with the same contact and `created_at`, and these
+    /// keys of the metadata. Call it once for each event.
     pub fn also_send_keys<K: Into<String>>(
         mut self,
         event: impl Into<String>,
@@ -85,13 +89,13 @@ impl Rule {
         self
     }
 
-    /// Sends the event under this name.
+    /// Sends the event under this name. If several rules match, the first name counts.
     pub fn rename(mut self, event: impl Into<String>) -> Self {
         self.rename = Some(Spotted(event.into(), None));
         self
     }
 
-    /// Drops the event, and keeps its derived events.
+    /// Does not send the event. Derived events are still sent.
     pub fn drop_event(mut self) -> Self {
         self.drops = true;
         self

@@ -14,20 +14,20 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// Fails when the text is not TOML, or a rule has an unknown member. Fails when a rule names an
-    /// event or a key that the catalogue does not have, does nothing, or can never match. Fails when
-    /// an action's event differs from the catalogue's type of that name. Each mistake has its line
-    /// and column.
+    /// Fails when the text is not TOML, or a rule has an unknown member. Fails as
+    /// [`RulesBuilder::build`](crate::RulesBuilder::build) does. Each mistake has its line and
+    /// column.
     pub fn from_toml(text: &str, catalogue: &Catalogue) -> Result<Self, RulesError> {
         parse(text, Some(catalogue))
     }
 
-    /// Loads rules of a program without a catalogue: names and kinds go unchecked.
+    /// Loads rules of a program that has no catalogue. This does not check names of events and
+    /// keys, nor kinds of values, against the program's types.
     ///
     /// # Errors
     ///
-    /// Fails when the text is not TOML, or a rule has an unknown member. Fails when a rule does
-    /// nothing, or can never match whatever its keys are.
+    /// Fails when the text is not TOML, or a rule has an unknown member. Fails as
+    /// [`RulesBuilder::build_unchecked`](crate::RulesBuilder::build_unchecked) does.
     pub fn from_toml_unchecked(text: &str) -> Result<Self, RulesError> {
         parse(text, None)
     }
