@@ -19,7 +19,8 @@ const KEPT_KEYS: usize = 10;
 pub struct Finding {
     /// The rule.
     pub rule: Rule,
-    /// The event's name: the earlier name of a renamed event.
+    /// The event's name: the earlier name of a renamed event. `catalogue` for a change that
+    /// concerns the number of event names.
     pub event: String,
     /// The key that changed: the earlier name of a renamed key. `None` for a change of the whole
     /// event.

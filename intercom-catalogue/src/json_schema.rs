@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::plan::{Plan, PlannedEvent, PlannedKey};
 
 impl Plan {
-    /// Returns a JSON Schema (draft 2020-12) of the request bodies: event name, second, contact and
-    /// metadata.
+    /// Returns a JSON Schema (draft 2020-12) of the bodies of `POST /events`: event name,
+    /// `created_at`, contact and metadata.
     pub fn to_json_schema(&self) -> Value {
         let events: Map<_, _> =
             self.events.iter().map(|event| (event.name.clone(), body(event))).collect();

@@ -90,11 +90,13 @@ impl Plan {
     /// /events -->`.
     ///
     /// With `UPDATE_EVENTS_LOCK=1` in the environment, this writes the documentation instead. In CI
-    /// this never writes.
+    /// (with the environment variable `CI`) this never writes. In a test, a relative path starts at
+    /// the crate's folder.
     ///
     /// # Panics
     ///
-    /// Panics when the documentation differs, the file has no such lines, or reading it fails.
+    /// Panics when the documentation differs, or the file does not have each of these lines once.
+    /// Panics when reading or writing the file fails.
     #[track_caller]
     pub fn assert_markdown(&self, path: impl AsRef<Path>) {
         let is_set = |name| {

@@ -3,7 +3,7 @@
 use intercom_core::rules::fold;
 use intercom_core::{Catalogue, EventDescription, KeyDescription, Role, ValueKind};
 
-/// The events that a program can send, sorted by name.
+/// The events that a program can send, sorted by name: a catalogue or a lock as plain data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     pub(crate) name: String,
@@ -20,11 +20,12 @@ pub struct PlannedEvent {
     pub name: String,
     /// The event's documentation. A lock keeps only the first paragraph.
     pub doc: String,
-    /// The event's role fields: its contact's identifiers and its time.
+    /// The parts of a request that the event's fields fill: identifiers of its contact, and its
+    /// time.
     pub roles: Vec<Role>,
-    /// The event's keys, in wire order.
+    /// The event's keys, in the order in which it sends them.
     pub keys: Vec<PlannedKey>,
-    /// The names of the events that `also` can send beside it.
+    /// The names of the events that `#[event(also = …)]` can send beside it.
     pub also: Vec<String>,
     /// The event's earlier name. A lock has none.
     pub was: Option<String>,
@@ -38,17 +39,18 @@ pub struct PlannedKey {
     pub key: String,
     /// The key's documentation. A lock keeps only the first paragraph.
     pub doc: String,
-    /// The kind that Intercom shows.
+    /// The kind of the value, as Intercom shows it.
     pub kind: ValueKind,
     /// Whether an event may omit the key.
     pub optional: bool,
-    /// Every text that an enum of unit variants can be. Empty for other types.
+    /// Every text that the value can be, if its type is an enum of unit variants. Empty for other
+    /// types.
     pub texts: Vec<String>,
     /// Whether the event cuts text at 255 characters.
     pub truncated: bool,
     /// Whether the program masks the values wherever it shows them.
     pub sensitive: bool,
-    /// The group that the key comes from. A lock has none.
+    /// The `#[event(flatten)]` type that the key comes from. A lock has none.
     pub group: Option<String>,
 }
 
@@ -97,7 +99,8 @@ impl Plan {
         self.events.get(at)
     }
 
-    /// Returns the most event names that the plan may have.
+    /// Returns the highest number of event names that the program may have: 120, unless its
+    /// catalogue has a `#[budget(…)]`.
     pub fn budget(&self) -> usize {
         self.budget
     }

@@ -25,7 +25,8 @@ impl Lock {
         Review::new(self, plan, &self.pending)
     }
 
-    /// Compares an earlier lock with this one. The allowances that this lock adds allow changes.
+    /// Compares an earlier lock with this one. It allows a change by each
+    /// allowance that the earlier lock does not have.
     ///
     /// Use this to check a whole branch: `older` is the lock at the start of the branch.
     pub fn review_since(&self, older: &Lock) -> Review {
@@ -106,7 +107,8 @@ impl Review {
         self.is_current && self.unused.is_empty()
     }
 
-    /// Returns the lock with the changes applied, used allowances as `allowed`, and retired names.
+    /// Returns the lock with these changes. Used `allow` lines are `allowed` lines in it, and names
+    /// of removed and renamed events are retired.
     pub fn updated_lock(&self) -> &Lock {
         &self.next
     }

@@ -2,20 +2,21 @@
 
 use std::fmt;
 
-/// The effect of a change in Intercom.
+/// The effect of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Class {
-    /// Filters and messages in Intercom no longer match, or match something else.
+    /// Filters and messages in Intercom no longer match, or match something else. Or the program no
+    /// longer masks a sensitive key.
     Break,
-    /// Intercom does not support the change, which takes effect late or never.
+    /// Intercom does not support the change: it takes effect late, or never.
     Frozen,
     /// A harmless change, for information.
     Note,
 }
 
 impl Class {
-    /// Returns whether a change of this class needs an allowance.
+    /// Returns whether a change of this class needs an `allow` line in the lock.
     pub fn needs_allowance(self) -> bool {
         self != Class::Note
     }

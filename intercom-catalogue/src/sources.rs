@@ -14,7 +14,7 @@ use syn::{Attribute, Expr, ExprLit, Ident, Item, ItemEnum, ItemMod, ItemStruct, 
 
 use crate::plan::Plan;
 
-/// Why the check cannot prove a catalogue complete.
+/// The reason that [`Plan::check_complete`] fails.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SourcesError {
@@ -86,16 +86,17 @@ impl fmt::Display for Unlisted {
 }
 
 impl Plan {
-    /// Asserts that the catalogue lists each type in a crate's `src` that derives `IntercomEvent`.
-    /// Call it in a test: `Plan::of(&ACME).assert_complete(env!("CARGO_MANIFEST_DIR"))`.
+    /// Asserts that the catalogue lists each type in a crate's folder `src` that derives
+    /// `IntercomEvent`. Call it in a test:
+    /// `Plan::of(&ACME).assert_complete(env!("CARGO_MANIFEST_DIR"))`.
     ///
-    /// The check skips code under `#[cfg(test)]` and test functions, and does not see types that a
-    /// macro writes.
+    /// The check ignores code under `#[cfg(test)]` and test functions. It does not see types that a
+    /// macro makes.
     ///
     /// # Panics
     ///
-    /// Panics when a type is missing, and names the file and line of each. Panics when no type
-    /// there derives `IntercomEvent`, or when reading the sources fails.
+    /// Panics when the catalogue lacks a type, and names the file and line of each. Panics when no
+    /// type there derives `IntercomEvent`, a file is not valid Rust, or reading the sources fails.
     #[track_caller]
     pub fn assert_complete(&self, crate_dir: impl AsRef<Path>) {
         if let Err(error) = self.check_complete(crate_dir) {

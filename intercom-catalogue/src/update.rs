@@ -38,7 +38,7 @@ pub enum LockError {
         /// The syntax error.
         error: LockSyntaxError,
     },
-    /// The file locks no event, or the program sends none, so the check would be empty.
+    /// The lock or the program has no event, so the check would be empty.
     #[error("{}: {reason}", path.display())]
     Empty {
         /// The file.
@@ -66,7 +66,7 @@ pub enum LockError {
         /// The changes.
         review: Box<Review>,
     },
-    /// CI sets `UPDATE_EVENTS_LOCK`.
+    /// Both `CI` and `UPDATE_EVENTS_LOCK` are set.
     #[error(
         "CI sets {UPDATE}, but only checks the lock: write the lock on your own machine, and \
          commit it"
@@ -103,17 +103,18 @@ impl Mode {
 }
 
 impl Plan {
-    /// Asserts that this file locks these events. Call it in a test. A relative path starts at the
-    /// crate's folder.
+    /// Asserts that this file is the lock of these events. Call it in a test. There, a relative
+    /// path starts at the crate's folder.
     ///
-    /// With `UPDATE_EVENTS_LOCK=1` in the environment, this writes the file instead, unless a
-    /// change lacks its allowance. In CI (with the variable `CI`) this never writes.
+    /// With `UPDATE_EVENTS_LOCK=1` in the environment, this calls
+    /// [`update_lock`](Self::update_lock) instead. In CI (with the environment variable `CI`) this
+    /// never writes. Either variable counts as unset if it is empty, `0` or `false`.
     ///
     /// # Panics
     ///
-    /// Panics when the file does not exist, is not a lock, locks no event or differs. Panics when
-    /// the variable asks CI to write the file. The message lists each change, its effect, its fix,
-    /// and the command that writes the file.
+    /// Panics when [`check_lock`](Self::check_lock) or `update_lock` fails, and when both variables
+    /// are set. The message lists each change, its effect, its fix, and the command that writes the
+    /// file.
     #[track_caller]
     pub fn assert_lock(&self, path: impl AsRef<Path>) {
         let mode = Mode::of(env::var_os(UPDATE).as_deref(), env::var_os("CI").as_deref());
@@ -126,11 +127,12 @@ impl Plan {
         }
     }
 
-    /// Checks that this file locks these events.
+    /// Checks that this file is the lock of these events.
     ///
     /// # Errors
     ///
-    /// Fails when the file does not exist, is not a lock, locks no event, or differs.
+    /// Fails when the file does not exist, is not a lock, differs, or has an allowance that matches
+    /// no change. Fails when the lock or the program has no event, and when reading the file fails.
     pub fn check_lock(&self, path: impl AsRef<Path>) -> Result<(), LockError> {
         let path = path.as_ref();
         self.expect_events(path)?;
@@ -149,12 +151,12 @@ impl Plan {
         }
     }
 
-    /// Writes this file, so that it locks these events. Without a change it writes nothing.
+    /// Writes the lock of these events into this file. Without a change it writes nothing.
     ///
     /// # Errors
     ///
     /// Fails when a change lacks its allowance, or an allowance matches no change. Fails when the
-    /// file is not a lock, and when writing it fails.
+    /// file is not a lock, the program has no event, or reading or writing the file fails.
     pub fn update_lock(&self, path: impl AsRef<Path>) -> Result<(), LockError> {
         let path = path.as_ref();
         self.expect_events(path)?;

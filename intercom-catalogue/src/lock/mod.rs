@@ -18,10 +18,10 @@ pub(crate) use write::subject;
 ///
 /// | line | meaning |
 /// |---|---|
-/// | `version 1` | the form of the file |
-/// | `budget 90` | the limit of event names, if below 120 |
-/// | `event NAME ROLE… "DOC"` | an event, the roles of its fields (`user_id`, `email`, `contact_id`, `created_at`), and the first paragraph of its documentation |
-/// | `key KEY KIND MARK… "DOC"` | a key of the event above it, in the order on the wire; the marks are `optional`, `truncated` and `sensitive` |
+/// | `version 1` | the version of the file's format |
+/// | `budget 90` | the highest number of event names, if below 120 |
+/// | `event NAME ROLE… "DOC"` | an event, the parts of a request that its fields fill (`user_id`, `email`, `contact_id`, `created_at`), and the first paragraph of its documentation |
+/// | `key KEY KIND MARK… "DOC"` | a key of the event above it, in the order in which the event sends its keys; the marks are `optional`, `truncated` and `sensitive` |
 /// | `texts TEXT…` | every text that the values of the key above it can be |
 /// | `also NAME` | an event that the program can send beside the event above it |
 /// | `retired NAME` | the name of a removed event; a new event with this name is a *break* |
@@ -63,11 +63,12 @@ pub struct Allowance {
 }
 
 impl Lock {
-    /// Reads a lock.
+    /// Parses the text of a lock.
     ///
     /// # Errors
     ///
-    /// Fails at the first invalid line, and names its number.
+    /// Fails at the first invalid line, such as one that is none of the lines [above](Lock). The
+    /// error has the number of the line.
     pub fn parse(text: &str) -> Result<Self, LockSyntaxError> {
         read::parse(text)
     }
@@ -82,19 +83,19 @@ impl Lock {
         &self.retired
     }
 
-    /// Returns the changes that somebody allowed and made, sorted.
+    /// Returns the allowed changes that the lock already has: its `allowed` lines, sorted.
     pub fn allowed(&self) -> &[Allowance] {
         &self.allowed
     }
 
-    /// Returns the changes that the lock allows now: its `allow` lines.
+    /// Returns the allowed changes that the lock does not have yet: its `allow` lines.
     pub fn pending(&self) -> &[Allowance] {
         &self.pending
     }
 }
 
 impl Plan {
-    /// Returns the first lock of these events.
+    /// Returns a new lock of these events, without allowances.
     pub fn lock(&self) -> Lock {
         let retired = self.events.iter().filter_map(Retired::by).collect();
         let mut lock =

@@ -9,7 +9,7 @@ use super::{Allowance, Lock, Retired};
 use crate::plan::{Plan, PlannedEvent, PlannedKey};
 use crate::rule::Rule;
 
-/// A text that is not a valid lock.
+/// The error of parsing a text that is not a lock: its first invalid line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct LockSyntaxError {
