@@ -83,9 +83,9 @@ fn identity() -> impl Strategy<Value = String> {
         .prop_filter("not blank", |text| !text.trim().is_empty())
 }
 
-/// An address with white space around it is refused.
+/// An address with white space around it, or without an at sign, is refused.
 fn address() -> impl Strategy<Value = String> {
-    identity().prop_map(|text| text.trim().to_owned())
+    identity().prop_map(|text| text.trim().chars().take(254).chain(['@']).collect())
 }
 
 fn money() -> impl Strategy<Value = Money> {
