@@ -55,7 +55,7 @@ def an_event_outside_the_lock_gets_a_warning(browser, sandbox):
 def the_page_never_has_a_sensitive_value(browser, sandbox):
     sandbox.send("invoice_paid", metadata={"total": {"amount": 1, "currency": "eur"}, "iban": SECRET, "paid_by": "cheque"})
     browser.click(".row")
-    browser.tells("body", "[sensitive]", "does not allow this text for `paid_by`; it allows: card, transfer")
+    browser.tells("body", "[sensitive]", "does not allow this text for paid_by; it allows: card, transfer")
     browser.becomes("document.documentElement.outerHTML.includes(args[0])", False, SECRET)
     browser.click("#tab-catalogue")
     browser.shows(".entry h3", "invoice_paid")
