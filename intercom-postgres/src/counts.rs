@@ -41,8 +41,8 @@ SELECT far.read + unread - far.derived, far.delivered, done.dead, done.purged,
        CASE WHEN $1 >= 0 AND $3 <> done.redriven THEN
            (SELECT min(id) FROM {schema}.events WHERE due_at IS NOT NULL AND origin = $2) END,
        far.derived, far.withheld, far.dropped, done.erased, {schema}.history(),
-       (SELECT {schema}.now_millis() - accepted_at FROM {schema}.events WHERE NOT removed
-         ORDER BY id LIMIT 1)
+       (SELECT {schema}.now_millis() - accepted_at FROM {schema}.events
+         WHERE NOT removed AND id >= fresh.lowest ORDER BY id LIMIT 1)
   FROM (SELECT * FROM {schema}.progress ORDER BY n DESC LIMIT 1) AS far,
        LATERAL (SELECT far.redriven + coalesce(sum(redriven), 0)::bigint AS redriven,
                        far.purged + coalesce(sum(purged), 0)::bigint AS purged,
@@ -50,8 +50,14 @@ SELECT far.read + unread - far.derived, far.delivered, done.dead, done.purged,
                        + coalesce(sum(buried - redriven - erased_letters), 0)::bigint AS dead,
                        far.erased + coalesce(sum(erased), 0)::bigint AS erased
                   FROM {schema}.operations) AS done,
-       LATERAL (SELECT (SELECT count(*) FROM {schema}.events WHERE id > far.cursor)
-                     + {schema}.number_between(far.gap_from, far.gap_to) AS unread) AS fresh";
+       LATERAL (SELECT {schema}.number_between(far.gap_from || far.cursor + 1,
+                                               far.gap_to || 9223372036854775807) AS unread,
+                       -- Without events that were put back, none below is pending. A search from the
+                       -- first id would read all deleted rows that no vacuum has removed.
+                       CASE WHEN (SELECT due_at FROM {schema}.events WHERE due_at IS NOT NULL
+                                   ORDER BY due_at LIMIT 1) IS NULL
+                            THEN least(far.low, (SELECT min(f) FROM unnest(far.gap_from) AS f))
+                            ELSE 0 END AS lowest) AS fresh";
 
 /// Finds the oldest pending event of this process.
 ///

@@ -132,7 +132,8 @@ const LEASE: &str = "SELECT * FROM {schema}.lease($1, $2, $3, $4, $5, $6, $7, $8
 
 /// Counts the unread events: 1 and 2 the gaps, 3 the cursor.
 const REST: &str = "
-SELECT {schema}.number_between($1, $2) + count(*), min(created_at) FROM {schema}.events WHERE id > $3";
+SELECT {schema}.number_between($1, $2) + count(*), min(created_at)
+  FROM (SELECT created_at FROM {schema}.events WHERE id > $3 ORDER BY id OFFSET 0) AS unread";
 
 /// Stores admissions.
 ///
