@@ -70,13 +70,13 @@ pub(crate) async fn connect(target: &Target) -> Result<Client, Fault> {
 /// An open connection.
 struct Session {
     client: Client,
-    /// The frequent calls that the session has run, and has prepared at their second run. It is missing
-    /// in a session that may not be its own.
-    statements: Option<SyncMutex<HashMap<String, Option<Statement>>>>,
+    /// The prepared calls, by their SQL. They are missing in a session that may not be its own.
+    statements: Option<SyncMutex<HashMap<String, Statement>>>,
 }
 
 impl Session {
-    /// Returns the prepared statement for this SQL, if the session runs it often.
+    /// Returns the prepared statement for this SQL, if it is a frequent call. Prepares it at its first
+    /// run.
     async fn prepared(
         &self,
         sql: &str,
@@ -86,21 +86,13 @@ impl Session {
         if !PREPARED.iter().any(|function| sql.contains(function)) {
             return Ok(None);
         }
-        {
-            let mut statements = statements.lock().unwrap_or_else(PoisonError::into_inner);
-            match statements.get(sql) {
-                Some(Some(statement)) => return Ok(Some(statement.clone())),
-                Some(None) => {}
-                None => {
-                    statements.insert(sql.to_owned(), None);
-                    return Ok(None);
-                }
-            }
+        let known = || statements.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(statement) = known().get(sql) {
+            return Ok(Some(statement.clone()));
         }
         let types: Vec<Type> = params.iter().map(|(_, of)| of.clone()).collect();
         let statement = self.client.prepare_typed(sql, &types).await?;
-        let mut statements = statements.lock().unwrap_or_else(PoisonError::into_inner);
-        statements.insert(sql.to_owned(), Some(statement.clone()));
+        known().insert(sql.to_owned(), statement.clone());
         Ok(Some(statement))
     }
 }
