@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::sync::{Mutex, Notify};
 use tokio_postgres::Config;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres::types::Type;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::accept::{Acceptor, Acceptors, QUEUE};
+use crate::accept::{Acceptor, Acceptors};
 use crate::clock::Skew;
 use crate::counts::{self, CountsSql, OldestOwn};
 use crate::error::ConnectError;
@@ -232,12 +232,10 @@ impl PostgresOutboxBuilder {
                 Acceptor::new(link, &schema, skew.clone(), timeout, notifier.clone())
             }
         });
-        let (calls, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(acceptors.run(queue));
         let notifying = notifier.clone().run(reading.clone(), schema.clone());
         let notifying = tokio::spawn(notifying).abort_handle();
         Ok(PostgresOutbox(Arc::new(Inner {
-            calls,
+            acceptors: Arc::new(acceptors),
             turns,
             reading,
             counts,
@@ -286,7 +284,21 @@ impl PostgresOutboxBuilder {
         Ok(crate::link::connect(&self.target()?).await?)
     }
 
+    fn check_durations(&self) -> Result<(), ConnectError> {
+        let TurnSettings { lease_time, poll_interval, .. } = self.turn;
+        let durations = [
+            ("timeout", self.timeout),
+            ("poll interval", poll_interval),
+            ("lease time", lease_time),
+        ];
+        match durations.iter().find(|(_, duration)| duration.is_zero()) {
+            Some((which, _)) => Err(ConnectError::ZeroDuration { which }),
+            None => Ok(()),
+        }
+    }
+
     fn target(&self) -> Result<Target, ConnectError> {
+        self.check_durations()?;
         // The driver treats these modes alike: the connector decides what `require` checks.
         let url = ["verify-full", "verify-ca"].iter().fold(self.url.clone(), |url, mode| {
             url.replace(&format!("sslmode={mode}"), "sslmode=require")

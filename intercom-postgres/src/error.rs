@@ -27,6 +27,12 @@ pub enum ConnectError {
          digit, and not with `pg_`"
     )]
     SchemaName,
+    /// A duration of the builder is zero.
+    #[error("the {which} must be longer than zero")]
+    ZeroDuration {
+        /// The name of the setting.
+        which: &'static str,
+    },
     /// The default TLS configuration could not be made.
     #[error("TLS could not be set up; give the builder a `rustls::ClientConfig`")]
     Tls { source: Box<dyn StdError + Send + Sync> },

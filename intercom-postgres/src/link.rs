@@ -50,9 +50,40 @@ impl Target {
     }
 }
 
-/// The functions whose calls a session prepares: the frequent ones. A call has no plan that goes stale.
-/// PostgreSQL would keep another statement's plan from when the tables were small.
-const PREPARED: [&str; 3] = [".accept_once(", ".lease(", ".settle("];
+/// A statement: its text, and whether a session of its own prepares it.
+pub(crate) trait Sql: Sync {
+    fn text(&self) -> &str;
+
+    fn is_prepared(&self) -> bool {
+        false
+    }
+}
+
+impl Sql for str {
+    fn text(&self) -> &str {
+        self
+    }
+}
+
+impl Sql for String {
+    fn text(&self) -> &str {
+        self
+    }
+}
+
+/// A frequent statement. It has no plan that goes stale: PostgreSQL would keep another statement's plan
+/// from when the tables were small.
+pub(crate) struct Prepared(pub(crate) String);
+
+impl Sql for Prepared {
+    fn text(&self) -> &str {
+        &self.0
+    }
+
+    fn is_prepared(&self) -> bool {
+        true
+    }
+}
 
 /// The part of a connection that a task of its own drives.
 type Driver = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
@@ -70,22 +101,23 @@ pub(crate) async fn connect(target: &Target) -> Result<Client, Fault> {
 /// An open connection.
 struct Session {
     client: Client,
-    /// The prepared calls, by their SQL. They are missing in a session that may not be its own.
+    /// The prepared statements, by their SQL. They are missing in a session that may not be its own.
     statements: Option<SyncMutex<HashMap<String, Statement>>>,
 }
 
 impl Session {
-    /// Returns the prepared statement for this SQL, if it is a frequent call. Prepares it at its first
+    /// Returns the prepared statement for this SQL, if it is a frequent one. Prepares it at its first
     /// run.
     async fn prepared(
         &self,
-        sql: &str,
+        sql: &(impl Sql + ?Sized),
         params: &[Param<'_>],
     ) -> Result<Option<Statement>, tokio_postgres::Error> {
         let Some(statements) = &self.statements else { return Ok(None) };
-        if !PREPARED.iter().any(|function| sql.contains(function)) {
+        if !sql.is_prepared() {
             return Ok(None);
         }
+        let sql = sql.text();
         let known = || statements.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(statement) = known().get(sql) {
             return Ok(Some(statement.clone()));
@@ -197,7 +229,16 @@ impl Link {
         self.session.lock().await.take_if(|present| Arc::ptr_eq(present, session));
     }
 
-    pub(crate) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Fault> {
+    /// Returns whether the connection prepares frequent statements, as far as it knows.
+    pub(crate) fn prepares(&self) -> bool {
+        !self.target.is_pooled.load(Ordering::Relaxed)
+    }
+
+    pub(crate) async fn query(
+        &self,
+        sql: &(impl Sql + ?Sized),
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, Fault> {
         let session = self.session().await?;
         let fault = match self.query_in(&session, sql, params).await {
             Err(fault) if session.statements.is_some() && fault.is_about_prepared() => fault,
@@ -210,25 +251,29 @@ impl Link {
         }
         self.forget(&session).await;
         let session = self.session().await?;
-        self.answer(&session, session.client.query_typed(sql, params)).await
+        self.answer(&session, session.client.query_typed(sql.text(), params)).await
     }
 
     async fn query_in(
         &self,
         session: &Arc<Session>,
-        sql: &str,
+        sql: &(impl Sql + ?Sized),
         params: &[Param<'_>],
     ) -> Result<Vec<Row>, Fault> {
         let prepared = self.answer(session, session.prepared(sql, params)).await;
         let Some(statement) = prepared.map_err(Fault::before_the_statement)? else {
-            return self.answer(session, session.client.query_typed(sql, params)).await;
+            return self.answer(session, session.client.query_typed(sql.text(), params)).await;
         };
         let values: Vec<_> = params.iter().map(|(value, _)| *value).collect();
         self.answer(session, session.client.query(&statement, &values)).await
     }
 
     /// Runs a read-only statement, and repeats it once if the connection was broken.
-    pub(crate) async fn read(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Fault> {
+    pub(crate) async fn read(
+        &self,
+        sql: &(impl Sql + ?Sized),
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, Fault> {
         match self.query(sql, params).await {
             Err(fault) if fault.is_lost() => self.query(sql, params).await,
             answer => answer,

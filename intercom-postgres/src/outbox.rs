@@ -8,14 +8,14 @@ use intercom_delivery::outbox::{
     AcceptError, Admission, Counts, DeadLetter, Epoch, ErasedEvents, EventId, Operate, Outbox,
     OutboxError, Selection, Settlement, Standing, Turn,
 };
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
-use crate::accept::{Call, NewEvents};
+use crate::accept::{Acceptors, NewEvents};
 use crate::builder::PostgresOutboxBuilder;
 use crate::clock::Skew;
 use crate::counts::{self, CountsSql, OldestOwn};
-use crate::error::{ConnectError, Fault};
+use crate::error::ConnectError;
 use crate::inspect::Inspection;
 use crate::letters::{self, LettersSql};
 use crate::link::Link;
@@ -31,7 +31,7 @@ use crate::turn::Turns;
 pub struct PostgresOutbox(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) calls: mpsc::Sender<Call>,
+    pub(crate) acceptors: Arc<Acceptors>,
     pub(crate) turns: Arc<Turns>,
     pub(crate) reading: Arc<Link>,
     pub(crate) counts: CountsSql,
@@ -110,10 +110,7 @@ impl fmt::Debug for PostgresOutbox {
 #[async_trait]
 impl Outbox for PostgresOutbox {
     async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
-        let events = NewEvents::of(events)?;
-        let (reply, answered) = oneshot::channel();
-        let _ = self.0.calls.send(Call { events, reply }).await;
-        answered.await.unwrap_or_else(|_| Err(Fault::ended().to_accept_error()))
+        self.0.acceptors.accept(NewEvents::of(events)?).await
     }
 
     async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError> {

@@ -122,8 +122,8 @@ CREATE TABLE {schema}.tombstones (
 CREATE FUNCTION {schema}.now_millis() RETURNS bigint LANGUAGE sql VOLATILE
     AS $$ SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint $$;
 
--- Raises an error when so many events do not fit.
-CREATE FUNCTION {schema}.expect_room(number bigint) RETURNS void
+-- Returns true if so many events fit, and raises an error else.
+CREATE FUNCTION {schema}.expect_room(number bigint) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     room    bigint;
@@ -133,7 +133,7 @@ DECLARE
 BEGIN
     SELECT capacity INTO room FROM {schema}.settings;
     IF room IS NULL THEN
-        RETURN;
+        RETURN true;
     END IF;
     IF number > room THEN
         RAISE EXCEPTION 'these are % events, and the outbox holds % at most', number, room
@@ -150,7 +150,7 @@ BEGIN
     SELECT unread + coalesce(sum(t - f + 1), 0) INTO unread
       FROM unnest(far.gap_from, far.gap_to) AS gap (f, t);
     IF held + unread + number <= room THEN
-        RETURN;
+        RETURN true;
     END IF;
     -- Rolled-back transactions took ids too. So the events are counted.
     SELECT count(*) INTO unread
@@ -163,6 +163,7 @@ BEGIN
         RAISE EXCEPTION 'the outbox is full: it holds % events at most', room
             USING ERRCODE = 'IC003', HINT = 'See why events are not delivered, or raise the capacity.';
     END IF;
+    RETURN true;
 END $$;
 
 -- Accepts events: finished bodies, in the bytes of the request. They exist exactly if the

@@ -41,8 +41,8 @@ CREATE FUNCTION {schema}.number_between(gap_from bigint[], gap_to bigint[]) RETU
            LATERAL (SELECT count(*) AS number FROM {schema}.events WHERE id BETWEEN gap.f AND gap.t) AS there
 $$;
 
--- Raises an error when so many events do not fit.
-CREATE OR REPLACE FUNCTION {schema}.expect_room(number bigint) RETURNS void
+-- Returns true if so many events fit, and raises an error else.
+CREATE OR REPLACE FUNCTION {schema}.expect_room(number bigint) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     room    bigint;
@@ -52,7 +52,7 @@ DECLARE
 BEGIN
     SELECT capacity INTO room FROM {schema}.settings;
     IF room IS NULL THEN
-        RETURN;
+        RETURN true;
     END IF;
     IF number > room THEN
         RAISE EXCEPTION 'these are % events, and the outbox holds % at most', number, room
@@ -69,7 +69,7 @@ BEGIN
     SELECT unread + coalesce(sum(t - f + 1), 0) INTO unread
       FROM unnest(far.gap_from, far.gap_to) AS gap (f, t);
     IF held + unread + number <= room THEN
-        RETURN;
+        RETURN true;
     END IF;
     -- Rolled-back transactions took ids too. So the events are counted.
     SELECT count(*) INTO unread
@@ -80,6 +80,7 @@ BEGIN
         RAISE EXCEPTION 'the outbox is full: it holds % events at most', room
             USING ERRCODE = 'IC003', HINT = 'See why events are not delivered, or raise the capacity.';
     END IF;
+    RETURN true;
 END $$;
 
 -- Accepts one body, or says what is wrong with it. `place` is its place among those of the call.

@@ -7,6 +7,7 @@
 //! assign those ids again.
 
 use super::progress::COLUMNS as PROGRESS;
+use crate::link::Prepared;
 use crate::schema::Schema;
 
 pub(super) struct Sql {
@@ -19,11 +20,11 @@ pub(super) struct Sql {
     pub(super) held: String,
     pub(super) used: String,
     pub(super) dead: String,
-    pub(super) lease: String,
+    pub(super) lease: Prepared,
     pub(super) rest: String,
     pub(super) store: String,
     pub(super) admit: String,
-    pub(super) settle: String,
+    pub(super) settle: Prepared,
     pub(super) release: String,
     pub(super) bury: String,
     pub(super) bodies: String,
@@ -56,12 +57,12 @@ impl Sql {
             held: sql(HELD),
             used: sql(USED),
             dead: sql("SELECT body::text FROM {schema}.letters WHERE admitted"),
-            lease: sql(LEASE),
+            lease: Prepared(sql(LEASE)),
             rest: sql(REST),
             store: sql_with("WITH {fence}, {store} SELECT {done} FROM stored", "$21")
                 .replace("{done}", DONE),
             admit: sql_with(ADMIT, "$34").replace("{done}", DONE),
-            settle: sql(SETTLE),
+            settle: Prepared(sql(SETTLE)),
             release: sql_with(RELEASE, "$21"),
             bury: sql("SELECT {schema}.bury($1, $2, $3)"),
             all_bodies: sql("SELECT id, body::text FROM {schema}.events WHERE NOT removed \

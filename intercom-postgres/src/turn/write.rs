@@ -21,7 +21,7 @@ use super::{Turns, storable};
 use crate::accept::sensitive;
 use crate::clock::millis_of;
 use crate::error::Fault;
-use crate::link::Param;
+use crate::link::{Param, Sql};
 
 /// Why a write failed, or has no answer.
 pub(super) enum Failed {
@@ -39,7 +39,7 @@ impl From<Fault> for Failed {
 
 /// A write whose answer comes later.
 struct Write<'a> {
-    sql: &'a str,
+    sql: &'a dyn Sql,
     stored: Stored,
     /// The parameters after those of the progress.
     params: &'a [Param<'a>],

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use test_postgres::Statements;
+use test_postgres::{Statements, accepts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -120,9 +120,7 @@ async fn pass(
         let bytes = &buffer[..read];
         let (commits, cut) = match way {
             Way::Up => {
-                // The function that accepts.
-                let run = statements.run_by(bytes);
-                let commits = run.iter().any(|words| words.contains("accept_once"));
+                let commits = statements.run_by(bytes).iter().any(|words| accepts(words));
                 awaits_commit.store(commits, Ordering::Relaxed);
                 (commits, Mode::CutBeforeCommit)
             }

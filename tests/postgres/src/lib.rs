@@ -30,7 +30,7 @@ use nix::unistd::{Pid, User};
 use tempfile::TempDir;
 
 pub use program::programs;
-pub use statements::Statements;
+pub use statements::{Statements, accepts};
 
 /// The limit of starting or stopping a server.
 const PATIENCE: Duration = Duration::from_secs(60);

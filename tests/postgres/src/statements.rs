@@ -56,6 +56,11 @@ impl Statements {
     }
 }
 
+/// Returns whether the statement with these words accepts a batch of an outbox.
+pub fn accepts(words: &str) -> bool {
+    words.contains(".accept_once(") || words.contains(".batches")
+}
+
 #[cfg(test)]
 mod tests {
     use super::Statements;

@@ -194,6 +194,21 @@ async fn an_unfit_database_is_refused_with_the_fix() {
     assert!(refused(&url).await.contains("synchronous_commit"));
 }
 
+/// A time-out or a lease of no time would refuse everything, and a poll without a pause never rests.
+#[tokio::test]
+async fn a_duration_of_zero_is_refused_by_its_name() {
+    let place = Place::new();
+    let none = Duration::ZERO;
+    for (builder, which) in [
+        (place.builder().timeout(none), "timeout"),
+        (place.builder().poll_interval(none), "poll interval"),
+        (place.builder().lease_time(none), "lease time"),
+    ] {
+        let refused = builder.connect().await.unwrap_err().to_string();
+        assert_eq!(refused, format!("the {which} must be longer than zero"));
+    }
+}
+
 #[tokio::test]
 async fn no_log_shows_a_contact_a_value_or_a_password() {
     let place = Place::new();

@@ -28,8 +28,11 @@ pub(crate) enum Cut {
     After,
 }
 
-/// The words of the next statement to cut, and the place of the cut.
-type Trap = Arc<Mutex<Option<(&'static str, Cut)>>>;
+/// Returns whether the statement with these words is the one to cut.
+type IsWanted = fn(&str) -> bool;
+
+/// The next statement to cut, and the place of the cut.
+type Trap = Arc<Mutex<Option<(IsWanted, Cut)>>>;
 
 pub(crate) struct Proxy {
     pub(crate) url: String,
@@ -73,9 +76,9 @@ impl Proxy {
         self.gate.send_replace(Gate::Closed);
     }
 
-    /// Cuts the connection that sends the next statement with these words.
-    pub(crate) fn cut(&self, words: &'static str, cut: Cut) {
-        *self.trap.lock().unwrap() = Some((words, cut));
+    /// Cuts the connection that sends the next such statement.
+    pub(crate) fn cut(&self, is_wanted: IsWanted, cut: Cut) {
+        *self.trap.lock().unwrap() = Some((is_wanted, cut));
     }
 
     /// Returns whether the connection was cut.
@@ -115,8 +118,8 @@ async fn up(
         let run = statements.run_by(&buffer[..length]);
         let cut = {
             let mut trap = trap.lock().unwrap();
-            let is_wanted = |wanted| run.iter().any(|words| words.contains(wanted));
-            trap.take_if(|(wanted, _)| is_wanted(*wanted)).map(|(_, cut)| cut)
+            trap.take_if(|(is_wanted, _)| run.iter().any(|words| is_wanted(words)))
+                .map(|(_, cut)| cut)
         };
         match cut {
             Some(Cut::Before) => return,
