@@ -14,6 +14,26 @@ use crate::schema::DEFAULT_SCHEMA;
 /// the schema `intercom`. Call this last in the transaction. Call
 /// [`notify`](crate::PostgresOutbox::notify) after the commit.
 ///
+/// tokio-postgres sends statements together if you await them together. So an event costs no
+/// round-trip of its own:
+///
+/// ```no_run
+/// # async fn place(
+/// #     client: &mut tokio_postgres::Client,
+/// #     events: &[intercom_core::DataEvent],
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
+/// use intercom_postgres::tokio_postgres::accept_in;
+///
+/// let transaction = client.transaction().await?;
+/// let change = transaction.execute("UPDATE orders SET placed = true WHERE id = $1", &[&7_i64]);
+/// let (changed, accepted) = tokio::join!(change, accept_in(&transaction, events));
+/// changed?;
+/// accepted?;
+/// transaction.commit().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// Fails when the outbox is full, can never hold this many events, refuses an event or does not

@@ -81,6 +81,30 @@ async fn tokio_postgres_accepts_with_the_change_or_not_at_all() {
     expect_delivered(&place).await;
 }
 
+/// Sent together with the last change, the event exists if and only if the change does, too.
+#[tokio::test]
+async fn tokio_postgres_accepts_together_with_a_change() {
+    let place = Place::new();
+    let outbox = place.open().await;
+    place.run("CREATE TABLE {s}.orders (id integer PRIMARY KEY)").await;
+    let mut client = place.psql().await;
+    let insert = place.sql("INSERT INTO {s}.orders VALUES (7)");
+    for is_new in [true, false] {
+        let events = accepted();
+        let transaction = client.transaction().await.unwrap();
+        let accept = tokio_postgres::accept_in_schema(&transaction, &place.schema, &events);
+        let (change, event) = tokio::join!(transaction.execute(&insert, &[]), accept);
+        assert_eq!(change.is_ok(), is_new);
+        // Either statement may arrive first, because the driver prepares the change.
+        if change.is_ok() && event.is_ok() {
+            transaction.commit().await.unwrap();
+        } else {
+            drop(transaction);
+        }
+        assert_eq!(outbox.counts().await.unwrap().accepted, 3);
+    }
+}
+
 #[tokio::test]
 async fn plain_sql_accepts_what_is_derived_as_any_other_body() {
     let place = Place::new();
