@@ -16,7 +16,7 @@ pub(crate) enum Exit {
     Usage = 2,
     /// A check found something.
     Findings = 3,
-    /// An operator must act: the token, the plan, the network, the disk or the database is wrong.
+    /// An operator must act: the token, the subscription, the network, the disk or the database is wrong.
     Operator = 4,
     /// The same call may work later: an outage, a rate limit, a full outbox.
     Later = 5,
@@ -33,7 +33,7 @@ Exit codes:
   1    failed, and the same call will fail again
   2    wrong usage: command line, configuration or input
   3    a check found something
-  4    an operator is needed: token, plan, network, disk or database
+  4    an operator must act: token, Intercom subscription, network, disk or database
   5    try later: an outage, a rate limit, a full outbox
   6    done in part: some of it was refused
   130  interrupted";

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::setup::Setup;
 
@@ -77,4 +78,18 @@ fn locks_in_a_repository() {
         ("GIT_CONFIG_NOSYSTEM", "1"),
     ];
     run("tests/commands/lock/*.md", &Setup::new(&[]), &person);
+}
+
+#[test]
+fn the_readme_lists_the_exit_codes_of_the_help() {
+    let help = Command::new(env!("CARGO_BIN_EXE_intercom")).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, codes) = help.split_once("Exit codes:\n").unwrap();
+    let rows: Vec<_> = codes
+        .lines()
+        .filter_map(|line| line.trim().split_once(' '))
+        .map(|(code, meaning)| format!("| {code} | {} |\n", meaning.trim()))
+        .collect();
+    assert!(include_str!("../../README.md").contains(&rows.concat()), "{rows:#?}");
+    assert_eq!(rows.len(), 8);
 }
