@@ -95,9 +95,12 @@ pub enum ErrorKind {
     Unsupported,
     /// A transport that stores events is full, and did not accept the event. Retryable.
     Full,
-    /// A transport that stores events failed to store this event, and did not accept it. Needs an
-    /// operator.
+    /// A transport that stores events failed to store this event. It did not accept the event, unless
+    /// the error is [in doubt](SendError::is_in_doubt). Needs an operator.
     Storage,
+    /// A transport that stores events cannot reach its store now, and did not accept the event.
+    /// Retryable.
+    StoreUnavailable,
     /// A transport that stores events is shut down, and did not accept the event. Needs an
     /// operator.
     Closed,
@@ -231,8 +234,11 @@ impl SendError {
     ///
     /// The event keeps its time, by which Intercom recognizes the repetition.
     pub fn is_retryable(&self) -> bool {
-        use ErrorKind::{Connection, Full, RateLimited, Timeout, Unavailable};
-        matches!(self.0.kind, RateLimited | Unavailable | Timeout | Connection | Full)
+        use ErrorKind::{Connection, Full, RateLimited, StoreUnavailable, Timeout, Unavailable};
+        matches!(
+            self.0.kind,
+            RateLimited | Unavailable | Timeout | Connection | Full | StoreUnavailable
+        )
     }
 
     /// Returns whether Intercom will never take this event unchanged.
@@ -359,8 +365,11 @@ impl ErrorKind {
             ),
             ErrorKind::Storage => (
                 "the event could not be stored",
-                Some("check the disk and the file that events are stored in"),
+                Some("check the disk, the file or the database in which events are stored"),
             ),
+            ErrorKind::StoreUnavailable => {
+                ("the store of events cannot be reached now", Some("send it again later"))
+            }
             ErrorKind::Closed => (
                 "the transport has been shut down",
                 Some("send events before the shutdown, or start another"),
@@ -375,8 +384,14 @@ impl fmt::Display for SendError {
             return write!(f, "not sent: {invalid}");
         }
         let Inner { event, status, api_errors, request_id, retry_after, detail, .. } = &*self.0;
-        let (happened, advice) = self.0.kind.explain();
+        let (happened, advice) = match self.is_in_doubt() {
+            true => ("its store did not answer", Some("sending it again may send it twice")),
+            false => self.0.kind.explain(),
+        };
         match event {
+            Some(event) if self.is_in_doubt() => {
+                write!(f, "event `{event}` may have been accepted: {happened}")?;
+            }
             Some(event) => write!(f, "event `{event}` was not taken: {happened}")?,
             None => write!(f, "{happened}")?,
         }

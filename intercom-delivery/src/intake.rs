@@ -279,7 +279,7 @@ impl Intake {
             }
             Refusal::Outbox(AcceptError::ExceedsCapacity) => {
                 let error = SendError::new(ErrorKind::Unsupported)
-                    .with_detail("more at once than the outbox can ever hold; raise its bounds");
+                    .with_detail("more at once than the outbox can ever hold; raise its capacity");
                 (&tally.unsupported, RefusalReason::Unsupported, error)
             }
             Refusal::Outbox(AcceptError::Storage(error)) => {
@@ -287,14 +287,14 @@ impl Intake {
                 let error = SendError::new(ErrorKind::Storage).with_source(error);
                 (&tally.storage, RefusalReason::Storage, error)
             }
+            Refusal::Outbox(AcceptError::Unavailable(error)) => {
+                self.set_trouble(Some(error.to_string()));
+                let error = SendError::new(ErrorKind::StoreUnavailable).with_source(error);
+                (&tally.storage, RefusalReason::Storage, error)
+            }
             Refusal::Outbox(AcceptError::InDoubt(error)) => {
                 self.set_trouble(Some(error.to_string()));
-                let error = SendError::new(ErrorKind::Storage)
-                    .with_detail(
-                        "the event may have been accepted; sending it again may send it twice",
-                    )
-                    .with_doubt()
-                    .with_source(error);
+                let error = SendError::new(ErrorKind::Storage).with_doubt().with_source(error);
                 (&tally.in_doubt, RefusalReason::InDoubt, error)
             }
         };

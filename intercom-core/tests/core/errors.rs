@@ -70,7 +70,11 @@ fn a_storage_error_says_the_fix() {
         (
             ErrorKind::Storage,
             "the event could not be stored: no space left; \
-             check the disk and the file that events are stored in",
+             check the disk, the file or the database in which events are stored",
+        ),
+        (
+            ErrorKind::StoreUnavailable,
+            "the store of events cannot be reached now; send it again later",
         ),
         (
             ErrorKind::Closed,

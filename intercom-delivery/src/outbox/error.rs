@@ -16,6 +16,9 @@ pub enum AcceptError {
     /// The store failed, and has none of the events.
     #[error(transparent)]
     Storage(#[from] OutboxError),
+    /// The store cannot be reached now, and has none of the events. The same call may work later.
+    #[error(transparent)]
+    Unavailable(OutboxError),
     /// The connection to a remote store broke during the commit. The store has all of the events,
     /// or none.
     #[error("the events may have been accepted or not: {0}")]
@@ -26,7 +29,9 @@ pub enum AcceptError {
 impl fmt::Debug for AcceptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            AcceptError::Storage(error) => fmt::Debug::fmt(error, f),
+            AcceptError::Storage(error) | AcceptError::Unavailable(error) => {
+                fmt::Debug::fmt(error, f)
+            }
             AcceptError::InDoubt(error) => write!(f, "in doubt: {error:?}"),
             _ => fmt::Display::fmt(self, f),
         }
