@@ -10,7 +10,7 @@ use crate::telemetry;
 use crate::time::later;
 
 /// First and longest wait after the outbox failed.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
 
 /// Failures in a row of one kind of call.
 pub(super) struct CallFailures {
