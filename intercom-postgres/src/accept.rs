@@ -9,6 +9,7 @@
 //! This also holds over a failover: a standby gets the number and the events together, or neither.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -133,13 +134,17 @@ impl Acceptors {
     pub(crate) async fn accept(self: &Arc<Self>, events: NewEvents) -> Result<(), AcceptError> {
         let (reply, answered) = oneshot::channel();
         self.enter(Call { events, reply });
-        // A batch drops its calls if its runtime ends. It may have committed.
+        // A batch that has begun drops its calls if its runtime ends. It may have committed.
         answered.await.unwrap_or_else(|_| BatchOutcome::InDoubt(Fault::ended()).answer())
     }
 
     fn enter(self: &Arc<Self>, call: Call) {
         let mut state = self.state();
         state.waiting.push_back(call);
+        // While the server hangs, callers may come and give up.
+        if state.waiting.len().is_multiple_of(MAX_CALLS) {
+            state.waiting.retain(|call| !call.reply.is_closed());
+        }
         if state.idle.is_empty() && state.connections < CONNECTIONS {
             state.connections += 1;
             state.idle.push(Arc::new((self.make)()));
@@ -157,9 +162,10 @@ impl Acceptors {
         }
         drop(state);
         let connection = InUse { acceptor, acceptors: self.clone() };
+        let batch = Batch(batch);
         self.runtime.spawn(async move {
             let InUse { acceptor, .. } = &connection;
-            acceptor.serve(batch).await;
+            acceptor.serve(batch.begin()).await;
         });
     }
 
@@ -176,16 +182,34 @@ impl State {
         while batch.len() < MAX_CALLS
             && let Some(call) = self.waiting.pop_front()
         {
+            if call.reply.is_closed() {
+                continue;
+            }
             bytes += call.events.bytes();
             if bytes > MAX_BYTES && !batch.is_empty() {
                 self.waiting.push_front(call);
                 break;
             }
-            if !call.reply.is_closed() {
-                batch.push(call);
-            }
+            batch.push(call);
         }
         batch
+    }
+}
+
+/// The calls of a batch that has not begun. Its drop refuses them: its runtime has ended.
+struct Batch(Vec<Call>);
+
+impl Batch {
+    fn begin(mut self) -> Vec<Call> {
+        mem::take(&mut self.0)
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        for call in self.0.drain(..) {
+            let _ = call.reply.send(Err(Fault::ended().to_error().into()));
+        }
     }
 }
 
@@ -226,6 +250,12 @@ impl BatchId {
     /// The key before the first batch. No store has a batch of the same acceptor.
     fn unused() -> Self {
         BatchId { acceptor: fastrand::i64(..), number: 0 }
+    }
+
+    /// The key after which another acceptor's batches begin. The first batch of a connection deletes
+    /// what other outboxes left. These do not.
+    fn after_loss() -> Self {
+        BatchId { number: 1, ..BatchId::unused() }
     }
 }
 
@@ -331,8 +361,10 @@ impl Acceptor {
     async fn decide(&self, batch: BatchId, rows: Rows<'_>) -> BatchOutcome {
         let mut deadline = Instant::now() + self.timeout;
         let mut doubt = None;
+        let mut is_copy = false;
         loop {
-            let sent = self.accept_once(batch, rows, doubt.is_some()).await;
+            let sent = self.accept_once(batch, rows, is_copy).await;
+            is_copy = true;
             let fault = match (sent, &doubt) {
                 (Ok(_), _) => return BatchOutcome::Committed,
                 (Err(fault @ Fault::Refused { .. }), None) => return BatchOutcome::Failed(fault),
@@ -341,6 +373,8 @@ impl Acceptor {
                     match self.accept_once(batch, Rows::NONE, true).await {
                         Ok(Accepted::Before) => return BatchOutcome::Committed,
                         Ok(Accepted::Now) => return BatchOutcome::Failed(fault),
+                        // A further copy could not tell the empty one from the first one.
+                        Err(fault @ Fault::Lost(_)) => return BatchOutcome::InDoubt(fault),
                         Err(fault) => fault,
                     }
                 }
@@ -351,7 +385,7 @@ impl Acceptor {
                 deadline = deadline.max(Instant::now() + self.timeout);
                 doubt = Some(fault.clone());
                 // Later batches delete earlier ones of the same acceptor, and this one must stay.
-                *self.last_batch() = BatchId::unused();
+                *self.last_batch() = BatchId::after_loss();
             }
             if Instant::now() >= deadline {
                 return doubt.map_or(BatchOutcome::Failed(fault), BatchOutcome::InDoubt);
@@ -392,8 +426,12 @@ impl Acceptor {
             false => &self.sql.accept_once,
         };
         let rows = self.link.query(sql, &params).await?;
-        let is_new = rows.first().is_some_and(|row| row.get(0));
-        Ok(if is_new { Accepted::Now } else { Accepted::Before })
+        match rows.first().map(|row| row.get(0)) {
+            Some(true) => Ok(Accepted::Now),
+            Some(false) => Ok(Accepted::Before),
+            // Somebody's trigger may do so.
+            None => Err(Fault::missing_row()),
+        }
     }
 }
 

@@ -34,6 +34,9 @@ pub(crate) const DEFAULT_LEASE_TIME: Duration = Duration::from_secs(6);
 /// The default limit of connecting, and of each statement.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The longest of these durations. Linux takes no time-out of a connection beyond 24 days.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Builds a [`PostgresOutbox`]. [`PostgresOutbox::builder`] returns it.
 #[must_use = "a builder does nothing until `connect` is called"]
 pub struct PostgresOutboxBuilder {
@@ -102,8 +105,8 @@ impl PostgresOutboxBuilder {
     /// Sets the limit of pending events. The tables store it, so it holds for all processes. The
     /// default is the stored limit. New tables have no limit.
     ///
-    /// If several processes accept at the same moment, they may exceed it by the events of these
-    /// calls. Dead letters do not count.
+    /// Calls of several processes or connections at the same moment may exceed it by their events.
+    /// Dead letters do not count.
     pub fn capacity(mut self, events: u64) -> Self {
         self.capacity = Some(Some(events));
         self
@@ -117,16 +120,17 @@ impl PostgresOutboxBuilder {
 
     /// Limits the time of connecting, and of each statement. The default is five seconds.
     ///
-    /// An accepting call takes up to twice as long if a commit has no answer.
+    /// An accepting call can take longer: it may wait for a connection, and it sends its batch again
+    /// if the commit has no answer.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = timeout.min(A_DAY);
         self
     }
 
     /// Sets how often the outbox polls for events of other processes and for its turn. The default
     /// is one second. Notifications usually arrive sooner.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
-        self.turn.poll_interval = interval;
+        self.turn.poll_interval = interval.min(A_DAY);
         self
     }
 
@@ -136,7 +140,7 @@ impl PostgresOutboxBuilder {
     /// The deliverer writes each quarter of this time. It begins no request when two thirds of this
     /// time have passed since its last write.
     pub fn lease_time(mut self, time: Duration) -> Self {
-        self.turn.lease_time = time;
+        self.turn.lease_time = time.min(A_DAY);
         self
     }
 
@@ -188,6 +192,8 @@ impl PostgresOutboxBuilder {
     /// Panics outside of a tokio runtime: the outbox's own tasks run there.
     pub async fn connect(self) -> Result<PostgresOutbox, ConnectError> {
         let schema = Schema::new(&self.schema)?;
+        expect_least("poll interval", self.turn.poll_interval, Duration::from_millis(1))?;
+        expect_least("lease time", self.turn.lease_time, Duration::from_millis(100))?;
         let target = Arc::new(self.target()?);
         let news = Arc::new(Notify::new());
         let delivers = Arc::new(AtomicBool::new(false));
@@ -284,21 +290,8 @@ impl PostgresOutboxBuilder {
         Ok(crate::link::connect(&self.target()?).await?)
     }
 
-    fn check_durations(&self) -> Result<(), ConnectError> {
-        let TurnSettings { lease_time, poll_interval, .. } = self.turn;
-        let durations = [
-            ("timeout", self.timeout),
-            ("poll interval", poll_interval),
-            ("lease time", lease_time),
-        ];
-        match durations.iter().find(|(_, duration)| duration.is_zero()) {
-            Some((which, _)) => Err(ConnectError::ZeroDuration { which }),
-            None => Ok(()),
-        }
-    }
-
     fn target(&self) -> Result<Target, ConnectError> {
-        self.check_durations()?;
+        expect_least("timeout", self.timeout, Duration::from_millis(1))?;
         // The driver treats these modes alike: the connector decides what `require` checks.
         let url = ["verify-full", "verify-ca"].iter().fold(self.url.clone(), |url, mode| {
             url.replace(&format!("sslmode={mode}"), "sslmode=require")
@@ -376,6 +369,14 @@ impl fmt::Debug for PostgresOutboxBuilder {
             .field("migrate", &self.migrate)
             .finish_non_exhaustive()
     }
+}
+
+fn expect_least(
+    which: &'static str,
+    duration: Duration,
+    least: Duration,
+) -> Result<(), ConnectError> {
+    if duration < least { Err(ConnectError::TooShort { which, least }) } else { Ok(()) }
 }
 
 /// Fails when the tables are not of this version.

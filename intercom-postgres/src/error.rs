@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use intercom_delivery::outbox::{AcceptError, OutboxError};
 use tokio_postgres::error::SqlState;
@@ -27,11 +28,13 @@ pub enum ConnectError {
          digit, and not with `pg_`"
     )]
     SchemaName,
-    /// A duration of the builder is zero.
-    #[error("the {which} must be longer than zero")]
-    ZeroDuration {
+    /// A duration of the builder is too short.
+    #[error("the {which} must be at least {least:?}")]
+    TooShort {
         /// The name of the setting.
         which: &'static str,
+        /// The shortest duration that works.
+        least: Duration,
     },
     /// The default TLS configuration could not be made.
     #[error("TLS could not be set up; give the builder a `rustls::ClientConfig`")]
@@ -82,7 +85,7 @@ impl From<Fault> for ConnectError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Refused { .. } => ConnectError::Refused { what: fault.to_string() },
-            _ => ConnectError::Unreachable { what: fault.to_string() },
+            Fault::NotSent(what) | Fault::Lost(what) => ConnectError::Unreachable { what },
         }
     }
 }
@@ -107,8 +110,10 @@ impl Fault {
         match code {
             // The server wrote nothing: it is a standby, or takes no sessions now.
             "25006" | "57P03" | "53300" => Fault::NotSent(message),
-            // The server ended the session.
+            // The server, or a pooler before it, ended the session, or does not know the outcome.
+            "40003" => Fault::Lost(message),
             _ if code.starts_with("08") || code.starts_with("57P") => Fault::Lost(message),
+            _ if matches!(db.severity(), "FATAL" | "PANIC") => Fault::Lost(message),
             _ => Fault::Refused { code: code.to_owned(), message },
         }
     }
@@ -123,6 +128,13 @@ impl Fault {
 
     pub(crate) fn ended() -> Self {
         Fault::NotSent("the outbox's own task has ended with its runtime".to_owned())
+    }
+
+    pub(crate) fn missing_row() -> Self {
+        Fault::Refused {
+            code: SqlState::NO_DATA.code().to_owned(),
+            message: "a row of the outbox is missing".to_owned(),
+        }
     }
 
     /// Returns the fault of a statement whose preceding query failed with this one.
@@ -161,6 +173,7 @@ impl Fault {
             Fault::Refused { code, .. } if code == sqlstate::EXCEEDS_CAPACITY => {
                 AcceptError::ExceedsCapacity
             }
+            Fault::NotSent(_) => AcceptError::Unavailable(self.to_error()),
             _ => self.to_error().into(),
         }
     }

@@ -283,10 +283,7 @@ impl Link {
     /// Reads one row.
     pub(crate) async fn query_one(&self, sql: &str, params: &[Param<'_>]) -> Result<Row, Fault> {
         let row = self.read(sql, params).await?.into_iter().next();
-        row.ok_or_else(|| Fault::Refused {
-            code: "02000".to_owned(),
-            message: "a row of the outbox is missing".to_owned(),
-        })
+        row.ok_or_else(Fault::missing_row)
     }
 
     /// Runs statements without parameters.

@@ -16,7 +16,8 @@ use crate::schema::DEFAULT_SCHEMA;
 ///
 /// Fails when the outbox is full, can never hold this many events, refuses an event or does not
 /// exist. Also fails when the connection fails. PostgreSQL then refuses further statements in the
-/// transaction: roll it back, or go back to a savepoint.
+/// transaction: roll it back, or go back to a savepoint. A commit would undo the transaction too, and
+/// report no error.
 pub async fn accept_in(
     connection: &mut impl PgConnection,
     events: &[DataEvent],

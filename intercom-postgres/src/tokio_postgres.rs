@@ -14,8 +14,9 @@ use crate::schema::DEFAULT_SCHEMA;
 /// the schema `intercom`. Call this last in the transaction. Call
 /// [`notify`](crate::PostgresOutbox::notify) after the commit.
 ///
-/// tokio-postgres sends statements together if you await them together. So an event costs no
-/// round-trip of its own:
+/// tokio-postgres sends prepared statements together if you await them together. So an event costs no
+/// round-trip of its own. Look at the change's error first: an event after a refused change is refused
+/// too.
 ///
 /// ```no_run
 /// # async fn place(
@@ -23,9 +24,14 @@ use crate::schema::DEFAULT_SCHEMA;
 /// #     events: &[intercom_core::DataEvent],
 /// # ) -> Result<(), Box<dyn std::error::Error>> {
 /// use intercom_postgres::tokio_postgres::accept_in;
+/// use tokio_postgres::types::ToSql;
 ///
+/// # let order = 7_i64;
+/// let place = client.prepare("UPDATE orders SET placed = true WHERE id = $1").await?;
+///
+/// let params: [&(dyn ToSql + Sync); 1] = [&order];
 /// let transaction = client.transaction().await?;
-/// let change = transaction.execute("UPDATE orders SET placed = true WHERE id = $1", &[&7_i64]);
+/// let change = transaction.execute(&place, &params);
 /// let (changed, accepted) = tokio::join!(change, accept_in(&transaction, events));
 /// changed?;
 /// accepted?;
@@ -38,7 +44,8 @@ use crate::schema::DEFAULT_SCHEMA;
 ///
 /// Fails when the outbox is full, can never hold this many events, refuses an event or does not
 /// exist. Also fails when the connection fails. PostgreSQL then refuses further statements in the
-/// transaction: roll it back, or go back to a savepoint.
+/// transaction: roll it back, or go back to a savepoint. A commit would undo the transaction too, and
+/// report no error.
 pub async fn accept_in(
     transaction: &impl GenericClient,
     events: &[DataEvent],

@@ -130,18 +130,19 @@ CREATE TABLE {schema}.batches (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_cost_delay = 0);
 
--- Deletes what nobody needs: the batches before this one, which had their answers, and those of
--- outboxes that are no more. It reads the index, because the table may have many deleted rows.
+-- Deletes what nobody needs: the batches before this one, which had their answers, or, at the first
+-- one, those of outboxes that are no more. For the former it reads the index, because the table may
+-- have many deleted rows. Some calls may have failed, so it looks further back than one of them.
 CREATE FUNCTION {schema}.forget_batches(by_acceptor bigint, batch bigint, now bigint) RETURNS void
     LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     IF batch > 1 THEN
         DELETE FROM {schema}.batches
-         WHERE acceptor = by_acceptor AND number >= batch - 64 AND number < batch;
+         WHERE acceptor = by_acceptor AND number >= batch - 1024 AND number < batch;
     ELSE
         DELETE FROM {schema}.batches WHERE (acceptor, number) IN (
             SELECT acceptor, number FROM {schema}.batches WHERE accepted_at < now - 86400000
-               FOR UPDATE SKIP LOCKED);
+             LIMIT 10000 FOR UPDATE SKIP LOCKED);
     END IF;
 END $$;
 

@@ -187,8 +187,11 @@ BEGIN
         roomy := true;
         EXIT WHEN cardinality(bodies) <> 1;
     END LOOP;
+    IF bodies IS NULL THEN
+        RAISE EXCEPTION 'the array of bodies is NULL' USING ERRCODE = 'IC001';
+    END IF;
     IF cardinality(sensitive) <> cardinality(bodies) THEN
-        RAISE EXCEPTION 'these are % bodies, and `sensitive` is of %', cardinality(bodies),
+        RAISE EXCEPTION 'the length of `bodies` is %, and that of `sensitive` is %', cardinality(bodies),
             cardinality(sensitive) USING ERRCODE = 'IC001', HINT = 'Give NULL for a body without such keys.';
     END IF;
     PERFORM pg_current_xact_id();

@@ -29,7 +29,7 @@ async fn a_batch_without_an_answer_is_accepted_once() {
         let (proxy, behind, direct) = places().await;
         let (outbox, other) = (behind.open().await, direct.open().await);
         let mut accepted = 0;
-        for cut in [Cut::Before, Cut::After, Cut::After, Cut::Before] {
+        for cut in [Cut::Before, Cut::After, Cut::After, Cut::Failed, Cut::Before] {
             for is_cut in [true, false, false] {
                 if is_cut {
                     proxy.cut(accepts, cut);
@@ -91,6 +91,64 @@ async fn a_batch_without_an_answer_is_not_refused_if_it_was_accepted() {
         assert!(!row.get::<_, bool>(0));
         assert_eq!(other.counts().await.unwrap().accepted, accepted + later);
     }
+}
+
+/// The outbox is full, and neither the first copy of a batch has an answer, nor the empty one that
+/// should keep late copies out. Another copy then finds a row, and no event.
+#[tokio::test]
+async fn a_batch_whose_empty_copy_has_no_answer_is_in_doubt() {
+    let (proxy, behind, direct) = places().await;
+    let outbox = behind.builder().capacity(1).connect().await.unwrap();
+    accept(&outbox, &events(1)).await;
+    proxy.cut(accepts, Cut::After);
+    let call = tokio::spawn({
+        let outbox = outbox.clone();
+        async move { outbox.accept(&events(1)).await }
+    });
+    while !proxy.has_cut() {
+        tokio::task::yield_now().await;
+    }
+    // The second copy is refused. The third one is empty.
+    let mut copies = 1;
+    proxy.cut(
+        move |words| {
+            copies += u32::from(accepts(words));
+            copies == 3
+        },
+        Cut::After,
+    );
+    let error = call.await.unwrap().unwrap_err();
+    assert!(proxy.has_cut());
+    assert!(matches!(error, AcceptError::InDoubt(_)), "{error:?}");
+    assert_eq!(direct.open().await.counts().await.unwrap().accepted, 1);
+}
+
+/// Calls that fail use numbers too, also those of batches that should delete earlier ones.
+#[tokio::test]
+async fn failed_batches_leave_no_rows_behind() {
+    let place = Place::new();
+    let outbox = place.open().await;
+    for number in 1..=130 {
+        if number == 65 {
+            place.run("UPDATE {s}.settings SET capacity = 1").await;
+            outbox.accept(&events(1)).await.unwrap_err();
+            place.run("UPDATE {s}.settings SET capacity = NULL").await;
+        } else {
+            accept(&outbox, &events(1)).await;
+        }
+    }
+    assert_eq!(place.number("SELECT count(*) FROM {s}.batches").await, 2);
+}
+
+/// No limit is a limit of a day.
+#[tokio::test]
+async fn the_longest_durations_are_no_limits() {
+    let place = Place::new();
+    let builder = place.builder().timeout(Duration::MAX).poll_interval(Duration::MAX);
+    let outbox = builder.lease_time(Duration::MAX).connect().await.unwrap();
+    let engine = Engine::begin(&outbox).await;
+    accept(&outbox, &events(2)).await;
+    engine.deliver(2).await;
 }
 
 /// Each outbox keeps a bounded number of rows about the last batches that it accepted.
@@ -214,7 +272,7 @@ async fn a_batch_without_an_answer_is_in_doubt_if_the_server_is_unreachable() {
     assert!(matches!(error, AcceptError::InDoubt(_)), "{error:?}");
     // Without a connection, the outbox certainly accepts nothing.
     let error = outbox.accept(&events(1)).await.unwrap_err();
-    assert!(matches!(error, AcceptError::Storage(_)), "{error:?}");
+    assert!(matches!(error, AcceptError::Unavailable(_)), "{error:?}");
     assert_eq!(direct.open().await.counts().await.unwrap().accepted, 2);
     proxy.open();
     accept(&outbox, &events(1)).await;
@@ -239,8 +297,16 @@ async fn a_tracker_can_ask_whether_an_event_is_in_doubt() {
     proxy.close();
     let error = sending.await.unwrap();
     assert_eq!((error.kind(), error.is_in_doubt()), (ErrorKind::Storage, true), "{error:?}");
+    assert!(!error.is_retryable());
+    assert_eq!(
+        error.to_string(),
+        "event `signed_up` may have been accepted: its store did not answer; \
+         sending it again may send it twice"
+    );
     let error = send(delivery.tracker()).await;
-    assert_eq!((error.kind(), error.is_in_doubt()), (ErrorKind::Storage, false), "{error:?}");
+    let kind = ErrorKind::StoreUnavailable;
+    assert_eq!((error.kind(), error.is_in_doubt()), (kind, false), "{error:?}");
+    assert!(error.is_retryable());
     proxy.open();
     let refused = delivery.ledger().await.unwrap().refused;
     assert_eq!((refused.in_doubt, refused.storage), (1, 1));

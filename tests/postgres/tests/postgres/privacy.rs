@@ -155,7 +155,7 @@ async fn the_function_takes_the_names_of_sensitive_keys() {
     assert_eq!(leases[0].event.body(), body);
 
     let number = accept(&[plain, plain], &[None]).await.unwrap_err();
-    let words = "these are 2 bodies, and `sensitive` is of 1".to_owned();
+    let words = "the length of `bodies` is 2, and that of `sensitive` is 1".to_owned();
     assert_eq!(number, (sqlstate::INVALID_BODY.to_owned(), words));
     for keys in ["{}", "3", "null", "[1]", r#"["a",null]"#, r#"["\u0000"]"#, r#"["\ud800"]"#] {
         let refused = accept(&[plain, plain], &[None, Some(keys)]).await.unwrap_err();

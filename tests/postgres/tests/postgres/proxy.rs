@@ -26,10 +26,15 @@ pub(crate) enum Cut {
     Before,
     /// The statement arrives, and its response does not.
     After,
+    /// The statement arrives. Instead of its response comes an error, as poolers send it.
+    Failed,
 }
 
+/// The response of a pooler whose server ended: severity FATAL, SQLSTATE 58000.
+const FAILED: &[u8] = b"E\0\0\0\x2dSFATAL\0VFATAL\0C58000\0Mthe server ended\0\0";
+
 /// Returns whether the statement with these words is the one to cut.
-type IsWanted = fn(&str) -> bool;
+type IsWanted = Box<dyn FnMut(&str) -> bool + Send>;
 
 /// The next statement to cut, and the place of the cut.
 type Trap = Arc<Mutex<Option<(IsWanted, Cut)>>>;
@@ -77,8 +82,8 @@ impl Proxy {
     }
 
     /// Cuts the connection that sends the next such statement.
-    pub(crate) fn cut(&self, is_wanted: IsWanted, cut: Cut) {
-        *self.trap.lock().unwrap() = Some((is_wanted, cut));
+    pub(crate) fn cut(&self, is_wanted: impl FnMut(&str) -> bool + Send + 'static, cut: Cut) {
+        *self.trap.lock().unwrap() = Some((Box::new(is_wanted), cut));
     }
 
     /// Returns whether the connection was cut.
@@ -97,7 +102,7 @@ async fn connection(
     let Ok(server) = TcpStream::connect(server).await else { return };
     let ((from_client, to_client), (from_server, to_server)) =
         (client.into_split(), server.into_split());
-    let (lose, lost) = watch::channel(false);
+    let (lose, lost) = watch::channel(None);
     // The end of one direction ends the other, and both sockets.
     tokio::select! {
         () = up(from_client, to_server, gate.clone(), trap, lose) => {}
@@ -110,7 +115,7 @@ async fn up(
     mut to: OwnedWriteHalf,
     mut gate: watch::Receiver<Gate>,
     trap: Trap,
-    lose: watch::Sender<bool>,
+    lose: watch::Sender<Option<Cut>>,
 ) {
     let mut buffer = vec![0; 1 << 20];
     let mut statements = Statements::default();
@@ -123,8 +128,8 @@ async fn up(
         };
         match cut {
             Some(Cut::Before) => return,
-            Some(Cut::After) => {
-                lose.send_replace(true);
+            Some(cut) => {
+                lose.send_replace(Some(cut));
             }
             None => {}
         }
@@ -138,12 +143,18 @@ async fn down(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut gate: watch::Receiver<Gate>,
-    lost: watch::Receiver<bool>,
+    lost: watch::Receiver<Option<Cut>>,
 ) {
     let mut buffer = vec![0; 1 << 20];
     while let Some(length) = next(&mut from, &mut buffer, &mut gate).await {
-        // The response is lost, and the connection with it.
-        if *lost.borrow() || to.write_all(&buffer[..length]).await.is_err() {
+        let lost = *lost.borrow();
+        let response = match lost {
+            None => &buffer[..length],
+            Some(Cut::Failed) => FAILED,
+            // The response is lost, and the connection with it.
+            Some(_) => return,
+        };
+        if to.write_all(response).await.is_err() || lost.is_some() {
             return;
         }
     }

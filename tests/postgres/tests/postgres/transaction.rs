@@ -109,6 +109,17 @@ async fn the_function_takes_finished_events_alone_and_says_what_is_wrong() {
 
 /// The deliverer can read whatever the function accepts.
 #[tokio::test]
+async fn an_array_that_is_null_is_refused() {
+    let place = Place::new();
+    let _outbox = place.open().await;
+    let accept = place.sql("SELECT {s}.accept(NULL)");
+    let refused = place.psql().await.query_one(&accept, &[]).await.unwrap_err();
+    let refused = refused.as_db_error().unwrap();
+    assert_eq!(refused.code().code(), sqlstate::INVALID_BODY);
+    assert_eq!(refused.message(), "the array of bodies is NULL");
+}
+
+#[tokio::test]
 async fn odd_texts_are_stored_unchanged() {
     let place = Place::new();
     let outbox = place.open().await;
@@ -160,7 +171,8 @@ async fn the_function_refuses_events_beyond_the_capacity() {
     accept(&outbox, &events(2)).await;
 }
 
-/// A full outbox refuses only the calls that do not fit, and no other call in their commit.
+/// A full outbox refuses only the calls that do not fit, and no other call in their commit. Three
+/// connections accept. So three calls may be the last one that fits, at the same moment.
 #[tokio::test]
 async fn calls_that_share_a_commit_do_not_share_a_refusal() {
     let place = Place::new();
@@ -179,7 +191,8 @@ async fn calls_that_share_a_commit_do_not_share_a_refusal() {
             Err(error) => panic!("{error:?}"),
         }
     }
-    assert_eq!((accepted, outbox.counts().await.unwrap().pending), (10, 10));
+    assert!((10..=12).contains(&accepted), "{accepted}");
+    assert_eq!(outbox.counts().await.unwrap().pending, accepted);
 }
 
 /// The application's user may call the function, and nothing else.
