@@ -1,7 +1,8 @@
 //! Accepts events. Calls that arrive while all connections are in use share the next commit.
 //!
-//! Each batch has a task of its own. So a connection does not wait for a caller that polls its call
-//! no more.
+//! A caller that finds an idle connection drives its call in its own task, because each switch to
+//! another task takes time. One connection is for the outbox's own tasks alone. So calls proceed although
+//! some callers poll theirs no more.
 //!
 //! A batch is one statement, and stores its number in the same transaction. If a batch has no
 //! answer, the process sends the statement again with the same number. If the first copy has
@@ -10,8 +11,10 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use intercom_core::DataEvent;
@@ -30,6 +33,9 @@ use crate::schema::Schema;
 
 /// The limit of connections that accept. PostgreSQL writes several commits to the disk at once.
 const CONNECTIONS: usize = 3;
+
+/// The limit of connections that callers drive.
+const DRIVEN: usize = CONNECTIONS - 1;
 
 /// The limit of calls in one commit, and the approximate limit of bytes.
 const MAX_CALLS: usize = 1024;
@@ -112,6 +118,8 @@ struct State {
     idle: Vec<Arc<Acceptor>>,
     /// The number of connections, idle or in use.
     connections: usize,
+    /// The number of connections that callers drive.
+    driven: usize,
     /// Calls in the order of their arrival. They wait only while all connections are in use.
     waiting: VecDeque<Call>,
 }
@@ -132,26 +140,49 @@ impl Acceptors {
 
     /// Accepts all of these events or none.
     pub(crate) async fn accept(self: &Arc<Self>, events: NewEvents) -> Result<(), AcceptError> {
-        let (reply, answered) = oneshot::channel();
-        self.enter(Call { events, reply });
-        // A batch that has begun drops its calls if its runtime ends. It may have committed.
-        answered.await.unwrap_or_else(|_| BatchOutcome::InDoubt(Fault::ended()).answer())
+        match self.enter(events) {
+            Entry::Driven(call) => call.await.answer(),
+            // A batch that has begun drops its calls if its runtime ends. It may have committed.
+            Entry::Waiting(answered) => {
+                answered.await.unwrap_or_else(|_| BatchOutcome::InDoubt(Fault::ended()).answer())
+            }
+        }
     }
 
-    fn enter(self: &Arc<Self>, call: Call) {
+    fn enter(self: &Arc<Self>, events: NewEvents) -> Entry {
         let mut state = self.state();
-        state.waiting.push_back(call);
-        // While the server hangs, callers may come and give up.
-        if state.waiting.len().is_multiple_of(MAX_CALLS) {
-            state.waiting.retain(|call| !call.reply.is_closed());
-        }
         if state.idle.is_empty() && state.connections < CONNECTIONS {
             state.connections += 1;
             state.idle.push(Arc::new((self.make)()));
         }
-        if let Some(acceptor) = state.idle.pop() {
+        let idle = state.idle.pop();
+        if let Some(acceptor) = &idle
+            && state.driven < DRIVEN
+            && Handle::try_current().is_ok_and(|present| present.id() == self.runtime.id())
+        {
+            state.driven += 1;
+            drop(state);
+            let acceptor = acceptor.clone();
+            let connection = InUse { acceptor, acceptors: self.clone(), is_driven: true };
+            let call = async move {
+                let InUse { acceptor, .. } = &connection;
+                acceptor.accept(&[&events]).await
+            };
+            return Entry::Driven(Driven {
+                call: Some(Box::pin(call)),
+                runtime: self.runtime.clone(),
+            });
+        }
+        let (reply, answered) = oneshot::channel();
+        state.waiting.push_back(Call { events, reply });
+        // While the server hangs, callers may come and give up.
+        if state.waiting.len().is_multiple_of(MAX_CALLS) {
+            state.waiting.retain(|call| !call.reply.is_closed());
+        }
+        if let Some(acceptor) = idle {
             self.start_batch(acceptor, state);
         }
+        Entry::Waiting(answered)
     }
 
     /// Accepts the waiting calls by this connection, or keeps it for the next call.
@@ -161,7 +192,7 @@ impl Acceptors {
             return state.idle.push(acceptor);
         }
         drop(state);
-        let connection = InUse { acceptor, acceptors: self.clone() };
+        let connection = InUse { acceptor, acceptors: self.clone(), is_driven: false };
         let batch = Batch(batch);
         self.runtime.spawn(async move {
             let InUse { acceptor, .. } = &connection;
@@ -217,11 +248,47 @@ impl Drop for Batch {
 struct InUse {
     acceptor: Arc<Acceptor>,
     acceptors: Arc<Acceptors>,
+    is_driven: bool,
 }
 
 impl Drop for InUse {
     fn drop(&mut self) {
-        self.acceptors.start_batch(self.acceptor.clone(), self.acceptors.state());
+        let mut state = self.acceptors.state();
+        state.driven -= usize::from(self.is_driven);
+        self.acceptors.start_batch(self.acceptor.clone(), state);
+    }
+}
+
+/// How a call proceeds.
+enum Entry {
+    Driven(Driven),
+    Waiting(oneshot::Receiver<Result<(), AcceptError>>),
+}
+
+/// A call that its caller drives, in the runtime of the outbox. After its drop, a task continues it.
+struct Driven {
+    call: Option<Pin<Box<dyn Future<Output = BatchOutcome> + Send>>>,
+    runtime: Handle,
+}
+
+impl Future for Driven {
+    type Output = BatchOutcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<BatchOutcome> {
+        let mut call = self.call.take().expect("nobody polls a future after its end");
+        let end = call.as_mut().poll(context);
+        if end.is_pending() {
+            self.call = Some(call);
+        }
+        end
+    }
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            self.runtime.spawn(call);
+        }
     }
 }
 

@@ -213,7 +213,8 @@ fn a_process_knows_its_events_although_its_first_call_failed() {
     assert!(said.contains("1 passed"), "{said}");
 }
 
-/// All connections hang, so that further calls wait. One of their callers gives up.
+/// All connections hang, so that further calls wait. The callers of one that has begun and of one that
+/// waits give up. The outbox completes the former, and never begins the latter.
 #[tokio::test]
 async fn a_caller_that_gives_up_while_it_waits_accepts_nothing() {
     let (proxy, behind, direct) = places().await;
@@ -225,15 +226,36 @@ async fn a_caller_that_gives_up_while_it_waits_accepts_nothing() {
         calls.push(tokio::spawn(async move { outbox.accept(&events(1)).await }));
         tokio::task::yield_now().await;
     }
-    calls[4].abort();
+    let given_up = [0, 4];
+    for number in given_up {
+        calls[number].abort();
+    }
     proxy.open();
     for (number, call) in calls.into_iter().enumerate() {
         match call.await {
             Ok(accepted) => accepted.unwrap(),
-            Err(error) => assert!(error.is_cancelled() && number == 4),
+            Err(error) => assert!(error.is_cancelled() && given_up.contains(&number)),
         }
     }
-    assert_eq!(other.counts().await.unwrap().accepted, 5);
+    while other.counts().await.unwrap().accepted < 5 {}
+    accept(&outbox, &events(1)).await;
+    assert_eq!(other.counts().await.unwrap().accepted, 6);
+}
+
+/// Callers on other runtimes, and on none, accept as well.
+#[tokio::test]
+async fn calls_of_other_runtimes_are_accepted() {
+    let place = Place::new();
+    let outbox = place.open().await;
+    let elsewhere = outbox.clone();
+    let accepting = move || {
+        // Without timers and without I/O.
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(elsewhere.accept(&events(1))).unwrap();
+    };
+    tokio::task::spawn_blocking(accepting).await.unwrap();
+    accept(&outbox, &events(1)).await;
+    assert_eq!(outbox.counts().await.unwrap().accepted, 2);
 }
 
 /// As a stream does that awaits something else while it holds calls that have begun.
