@@ -195,7 +195,7 @@ impl From<OutboxError> for Failure {
 impl From<AcceptError> for Failure {
     fn from(error: AcceptError) -> Self {
         let exit = match error {
-            AcceptError::Full => Exit::Later,
+            AcceptError::Full | AcceptError::Unavailable(_) => Exit::Later,
             AcceptError::ExceedsCapacity => Exit::Failed,
             _ => Exit::Operator,
         };

@@ -92,7 +92,7 @@ pub struct Refused {
     pub full: u64,
     /// The delivery had ended.
     pub closed: u64,
-    /// The outbox's store failed.
+    /// The outbox's store failed, or was not reached.
     pub storage: u64,
     /// The outbox does not know whether it accepted them: see
     /// [`AcceptError::InDoubt`](crate::outbox::AcceptError::InDoubt). If it did, they also count as

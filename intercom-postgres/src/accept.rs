@@ -1,7 +1,7 @@
 //! Accepts events. Calls that arrive while all connections are in use share the next commit.
 //!
-//! A caller that finds an idle connection drives its call in its own task, because each switch to
-//! another task takes time. One connection is for the outbox's own tasks alone. So calls proceed although
+//! A caller's task that finds an idle connection drives its call itself, because each switch to another
+//! task takes time. One connection is for the outbox's own tasks alone. So calls proceed although
 //! some callers poll theirs no more.
 //!
 //! A batch is one statement, and stores its number in the same transaction. If a batch has no
@@ -21,6 +21,7 @@ use intercom_core::DataEvent;
 use intercom_delivery::outbox::{AcceptError, OutboxError};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::types::Type;
 
@@ -158,7 +159,7 @@ impl Acceptors {
         let idle = state.idle.pop();
         if let Some(acceptor) = &idle
             && state.driven < DRIVEN
-            && Handle::try_current().is_ok_and(|present| present.id() == self.runtime.id())
+            && self.runs_caller()
         {
             state.driven += 1;
             drop(state);
@@ -183,6 +184,12 @@ impl Acceptors {
             self.start_batch(acceptor, state);
         }
         Entry::Waiting(answered)
+    }
+
+    /// Returns whether the caller is a task of the outbox's runtime. Such a caller ends with it.
+    fn runs_caller(&self) -> bool {
+        task::try_id().is_some()
+            && Handle::try_current().is_ok_and(|present| present.id() == self.runtime.id())
     }
 
     /// Accepts the waiting calls by this connection, or keeps it for the next call.
@@ -276,6 +283,9 @@ impl Future for Driven {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<BatchOutcome> {
         let mut call = self.call.take().expect("nobody polls a future after its end");
+        // Another runtime may poll a call that began in this one.
+        let runtime = self.runtime.clone();
+        let _within = runtime.enter();
         let end = call.as_mut().poll(context);
         if end.is_pending() {
             self.call = Some(call);
@@ -454,10 +464,12 @@ impl Acceptor {
                 // Later batches delete earlier ones of the same acceptor, and this one must stay.
                 *self.last_batch() = BatchId::after_loss();
             }
+            sleep(REST).await;
+            // Checked after the wait, because a caller may poll its call much later. Nobody keeps the
+            // batch's row for ever.
             if Instant::now() >= deadline {
                 return doubt.map_or(BatchOutcome::Failed(fault), BatchOutcome::InDoubt);
             }
-            sleep(REST).await;
         }
     }
 

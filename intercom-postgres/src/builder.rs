@@ -118,7 +118,8 @@ impl PostgresOutboxBuilder {
         self
     }
 
-    /// Limits the time of connecting, and of each statement. The default is five seconds.
+    /// Limits the time of connecting, and of each statement: to a millisecond at least, and a day at
+    /// most. The default is five seconds.
     ///
     /// An accepting call can take longer: it may wait for a connection, and it sends its batch again
     /// if the commit has no answer.
@@ -127,15 +128,15 @@ impl PostgresOutboxBuilder {
         self
     }
 
-    /// Sets how often the outbox polls for events of other processes and for its turn. The default
-    /// is one second. Notifications usually arrive sooner.
+    /// Sets how often the outbox polls for events of other processes and for its turn: a millisecond at
+    /// least, and a day at most. The default is one second. Notifications usually arrive sooner.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.turn.poll_interval = interval.min(A_DAY);
         self
     }
 
-    /// Sets how long the deliverer may write nothing before a standby takes over. The default is
-    /// six seconds. All processes need the same value.
+    /// Sets how long the deliverer may write nothing before a standby takes over: 100 milliseconds at
+    /// least, and a day at most. The default is six seconds. All processes need the same value.
     ///
     /// The deliverer writes each quarter of this time. It begins no request when two thirds of this
     /// time have passed since its last write.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use intercom_delivery::outbox::{AcceptError, OutboxError};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use crate::schema::SCHEMA_VERSION;
 use crate::sqlstate;
@@ -85,7 +85,9 @@ impl From<Fault> for ConnectError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Refused { .. } => ConnectError::Refused { what: fault.to_string() },
-            Fault::NotSent(what) | Fault::Lost(what) => ConnectError::Unreachable { what },
+            Fault::NotSent(what) | Fault::Barred(what) | Fault::Lost(what) => {
+                ConnectError::Unreachable { what }
+            }
         }
     }
 }
@@ -95,6 +97,8 @@ impl From<Fault> for ConnectError {
 pub(crate) enum Fault {
     /// There was no connection. The server did not run the statement.
     NotSent(String),
+    /// There was no connection, because the server does not take this user or database.
+    Barred(String),
     /// The connection broke or did not answer. The server may have run the statement.
     Lost(String),
     /// PostgreSQL refused the statement.
@@ -113,7 +117,7 @@ impl Fault {
             // The server, or a pooler before it, ended the session, or does not know the outcome.
             "40003" => Fault::Lost(message),
             _ if code.starts_with("08") || code.starts_with("57P") => Fault::Lost(message),
-            _ if matches!(db.severity(), "FATAL" | "PANIC") => Fault::Lost(message),
+            _ if ends_session(db) => Fault::Lost(message),
             _ => Fault::Refused { code: code.to_owned(), message },
         }
     }
@@ -121,7 +125,13 @@ impl Fault {
     /// Classifies an error before any statement.
     pub(crate) fn connecting(error: &tokio_postgres::Error) -> Self {
         match error.as_db_error() {
-            Some(db) => Fault::NotSent(refusal(db.code().code(), db.message())),
+            Some(db) => {
+                let (code, message) = (db.code().code(), refusal(db.code().code(), db.message()));
+                match code.starts_with("28") || code.starts_with("3D") {
+                    true => Fault::Barred(message),
+                    false => Fault::NotSent(message),
+                }
+            }
             None => Fault::NotSent(words(error)),
         }
     }
@@ -183,11 +193,20 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::NotSent(what) => write!(f, "PostgreSQL does not answer: {what}"),
+            Fault::Barred(what) => write!(f, "PostgreSQL refuses the connection: {what}"),
             Fault::Lost(what) => write!(f, "the connection to PostgreSQL broke: {what}"),
             Fault::Refused { message, .. } => {
                 write!(f, "PostgreSQL refused a statement: {message}")
             }
         }
+    }
+}
+
+/// Returns whether the error ended the session. Some poolers send no severity but the one for people.
+fn ends_session(error: &DbError) -> bool {
+    match error.parsed_severity() {
+        Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+        None => matches!(error.severity(), "FATAL" | "PANIC"),
     }
 }
 

@@ -92,7 +92,7 @@ impl Turns {
             Err(fault) => fault,
         };
         let was_done_before = fault.is_code(&SqlState::UNIQUE_VIOLATION);
-        if matches!(fault, Fault::NotSent(_) | Fault::Refused { .. }) && !was_done_before {
+        if !matches!(fault, Fault::Lost(_)) && !was_done_before {
             holder.doubts.pop();
         }
         Err(fault.into())

@@ -180,6 +180,32 @@ async fn no_superuser_is_needed_once_the_schema_exists() {
     Engine::begin(&outbox).await.deliver(2).await;
 }
 
+/// A caller may retry while the server is away, but not until somebody lets the user in again.
+#[tokio::test]
+async fn a_user_that_may_not_log_in_any_more_needs_an_operator() {
+    let place = Place::new();
+    place.run("CREATE ROLE {s}_owner LOGIN; CREATE SCHEMA {s} AUTHORIZATION {s}_owner").await;
+    let url = place.url.replace("postgres://postgres@", &place.sql("postgres://{s}_owner@"));
+    let own = Place { url, ..place.clone() };
+    let timeout = Duration::from_millis(200);
+    let outbox = own.builder().timeout(timeout).connect().await.unwrap();
+    accept(&outbox, &events(1)).await;
+    place
+        .run(
+            "ALTER ROLE {s}_owner NOLOGIN; \
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{s}_owner'",
+        )
+        .await;
+    let error = loop {
+        match outbox.accept(&events(1)).await.unwrap_err() {
+            AcceptError::InDoubt(_) => {}
+            error => break error,
+        }
+    };
+    let AcceptError::Storage(error) = error else { panic!("{error:?}") };
+    assert!(error.to_string().contains("not permitted to log in"), "{error}");
+}
+
 #[tokio::test]
 async fn an_unfit_database_is_refused_with_the_fix() {
     let place = Place::new();

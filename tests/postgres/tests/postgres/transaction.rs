@@ -107,7 +107,6 @@ async fn the_function_takes_finished_events_alone_and_says_what_is_wrong() {
     assert_eq!(call(&client, &place, &[]).await.unwrap(), [0_i64; 0]);
 }
 
-/// The deliverer can read whatever the function accepts.
 #[tokio::test]
 async fn an_array_that_is_null_is_refused() {
     let place = Place::new();
@@ -119,6 +118,7 @@ async fn an_array_that_is_null_is_refused() {
     assert_eq!(refused.message(), "the array of bodies is NULL");
 }
 
+/// The deliverer can read whatever the function accepts.
 #[tokio::test]
 async fn odd_texts_are_stored_unchanged() {
     let place = Place::new();
