@@ -35,7 +35,7 @@ $$;
 -- How many events there are in these ranges of ids. A scan of the table would read all deleted rows that no vacuum has
 -- removed.
 CREATE FUNCTION {schema}.number_between(gap_from bigint[], gap_to bigint[]) RETURNS bigint LANGUAGE sql STABLE
-    SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+    SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
     SELECT coalesce(sum(number), 0)::bigint
       FROM unnest(gap_from, gap_to) AS gap (f, t),
            LATERAL (SELECT count(*) AS number FROM {schema}.events WHERE id BETWEEN gap.f AND gap.t) AS there

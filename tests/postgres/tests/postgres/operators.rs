@@ -180,6 +180,19 @@ async fn no_superuser_is_needed_once_the_schema_exists() {
     Engine::begin(&outbox).await.deliver(2).await;
 }
 
+/// The planner takes a kind of scan that is off for so costly that it compiles the plan, in each call, also
+/// the plans of the functions that this one calls. That takes longer than a hundred accepts.
+#[tokio::test]
+async fn functions_that_switch_scans_off_compile_no_plans() {
+    let place = Place::new();
+    place.open().await;
+    let switching = "SELECT count(*) FROM pg_proc WHERE pronamespace = '{s}'::regnamespace \
+                     AND array_to_string(proconfig, ',') LIKE '%enable_%=off%'";
+    assert!(place.number(switching).await > 2);
+    let compiling = format!("{switching} AND NOT 'jit=off' = ANY (proconfig)");
+    assert_eq!(place.number(&compiling).await, 0);
+}
+
 /// A caller may retry while the server is away, but not until somebody lets the user in again.
 #[tokio::test]
 async fn a_user_that_may_not_log_in_any_more_needs_an_operator() {
