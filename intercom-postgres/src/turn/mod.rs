@@ -682,17 +682,30 @@ impl Turns {
     }
 
     async fn hand_over(&self, state: &mut State) -> Result<(), Fault> {
-        let Some(holder) = state.holder.take() else { return Ok(()) };
-        let stored = Stored::new(holder.next());
-        let mut params = stored.params();
-        params.push((&holder.history, Type::TEXT));
-        let released = self.link.query(&self.sql.release, &params).await;
+        let Some(mut holder) = state.holder.take() else { return Ok(()) };
+        let mut released = self.hand_over_once(&mut holder).await;
+        // A write without an answer has taken the number of this one.
+        if released.as_ref().is_err_and(|fault| fault.is_code(&SqlState::UNIQUE_VIOLATION)) {
+            released = self.hand_over_once(&mut holder).await;
+        }
         self.leave(state);
         let stop = format!("UNLISTEN {}", self.schema.events_channel());
         if self.settings.listen && released.is_ok() {
             let _ = self.link.batch(&stop).await;
         }
-        released.map(drop)
+        released
+    }
+
+    async fn hand_over_once(&self, holder: &mut Holder) -> Result<(), Fault> {
+        match self.resolve(holder).await {
+            Ok(()) => {}
+            Err(Failed::Deposed) => return Ok(()),
+            Err(Failed::Fault(fault)) => return Err(fault),
+        }
+        let stored = Stored::new(holder.next());
+        let mut params = stored.params();
+        params.push((&holder.history, Type::TEXT));
+        self.link.query(&self.sql.release, &params).await.map(drop)
     }
 
     pub(crate) async fn release(&self, epoch: Epoch) -> Result<(), OutboxError> {

@@ -377,6 +377,26 @@ async fn a_write_of_the_deliverer_without_an_answer_is_done_once() {
     }
 }
 
+/// A shutdown drops calls that have not ended. They may have written meanwhile.
+#[tokio::test]
+async fn a_turn_ends_at_once_although_a_write_was_dropped() {
+    let (proxy, behind, direct) = places().await;
+    let (first, second) = (behind.open().await, direct.open().await);
+    let engine = Engine::begin(&first).await;
+    accept(&first, &events(1)).await;
+    let leases = engine.lease(1).await;
+    let later = intercom_core::Timestamp::from_unix_seconds(super::support::NOON + 7);
+    let admissions = [Admission::moved(leases[0].id, leases[0].event.moved_to(later))];
+    proxy.freeze();
+    let admitting = first.admit(engine.epoch(), &admissions);
+    tokio::time::timeout(Duration::ZERO, admitting).await.unwrap_err();
+    proxy.open();
+    first.release(engine.epoch()).await.unwrap();
+    let turn = second.lease(Standing::Unknown, 0).await.unwrap();
+    assert!(matches!(turn, Turn::Began(_)), "{turn:?}");
+    assert_eq!(second.counts().await.unwrap().moved, 1);
+}
+
 #[tokio::test]
 async fn a_lease_goes_on_where_its_connection_broke() {
     for cut in [Cut::Before, Cut::After] {
