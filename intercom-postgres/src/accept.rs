@@ -282,13 +282,13 @@ impl Future for Driven {
     type Output = BatchOutcome;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<BatchOutcome> {
-        let mut call = self.call.take().expect("nobody polls a future after its end");
+        let Driven { call: slot, runtime } = &mut *self;
+        let mut call = slot.take().expect("nobody polls a future after its end");
         // Another runtime may poll a call that began in this one.
-        let runtime = self.runtime.clone();
         let _within = runtime.enter();
         let end = call.as_mut().poll(context);
         if end.is_pending() {
-            self.call = Some(call);
+            *slot = Some(call);
         }
         end
     }

@@ -9,7 +9,6 @@ use intercom_delivery::Delivery;
 use intercom_delivery::outbox::{
     AcceptError, Admission, EventId, Operate, Outbox, Selection, Standing, Turn,
 };
-
 use test_postgres::accepts;
 
 use super::proxy::{Cut, Proxy};
